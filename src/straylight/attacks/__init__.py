@@ -1,0 +1,115 @@
+"""The catalogue of attacks and controls."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Generic, TypeVar
+
+from straylight.attacks.control import Control, PhaseRandomised, RandomSign, RandomSphere
+from straylight.attacks.gradient import Gradient
+from straylight.attacks.protocol import Attack, Snapshot
+from straylight.attacks.sequential import Sequential
+from straylight.errors import InputError
+
+__all__ = [
+    "ATTACKS",
+    "CONTROLS",
+    "Attack",
+    "Control",
+    "Entry",
+    "Gradient",
+    "PhaseRandomised",
+    "RandomSign",
+    "RandomSphere",
+    "Sequential",
+    "Snapshot",
+    "describe",
+    "parse_method",
+]
+
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+@dataclass(frozen=True)
+class Entry(Generic[T_co]):
+    """One line of the catalogue."""
+
+    make: type[T_co]
+    threat_model: str
+    summary: str
+    paper: str
+    url: str
+
+
+ATTACKS: dict[str, Entry[Attack]] = {
+    "gradient": Entry(
+        Gradient,
+        "T1",
+        "mini-batch stochastic gradient on the margin loss",
+        "Shafahi et al. 2020; Zhang et al. 2020",
+        "https://arxiv.org/abs/2007.06189",
+    ),
+    "sequential": Entry(
+        Sequential,
+        "T1",
+        "the paper's algorithm: one photograph and one sign step at a time",
+        "Minagi, Hirano & Takemoto 2022",
+        "https://doi.org/10.3390/jimaging8020038",
+    ),
+}
+CONTROLS: dict[str, Entry[Control]] = {
+    "random-sphere": Entry(
+        RandomSphere,
+        "T0",
+        "uniform on the L2 sphere or in the L-infinity cube, as in the paper",
+        "Minagi, Hirano & Takemoto 2022",
+        "https://doi.org/10.3390/jimaging8020038",
+    ),
+    "random-sign": Entry(
+        RandomSign,
+        "T0",
+        "plus or minus the same value in every entry",
+        "Moosavi-Dezfooli et al. 2017",
+        "https://arxiv.org/abs/1610.08401",
+    ),
+    "phase-randomised": Entry(
+        PhaseRandomised,
+        "T0",
+        "the attack's own spectrum with random phases",
+        "Theiler et al. 1992 (surrogate data)",
+        "https://doi.org/10.1016/0167-2789(92)90102-S",
+    ),
+}
+
+
+def describe(method: Attack | Control) -> dict[str, Any]:
+    """Return a method's name in the catalogue and its settings."""
+    names = {entry.make: name for name, entry in [*ATTACKS.items(), *CONTROLS.items()]}
+    return {"name": names[type(method)], **asdict(method)}  # type: ignore[call-overload]
+
+
+def parse_method(text: str) -> Attack:
+    """Make an attack from ``NAME`` or ``NAME:SETTING=VALUE,SETTING=VALUE``.
+
+    Raises:
+        InputError: If there is no such attack or setting, or the value is not a number.
+
+    Example:
+        >>> parse_method("sequential:passes=2")
+        Sequential(step_size=0.00025, passes=2)
+    """
+    name, _, settings = text.partition(":")
+    if name not in ATTACKS:
+        raise InputError(f"there is no attack {name!r}: the catalogue has {', '.join(ATTACKS)}.")
+    make = ATTACKS[name].make
+    types: dict[str, type[int | float]] = {key: type(v) for key, v in vars(make()).items()}
+    values = {}
+    for pair in filter(None, settings.split(",")):
+        key, _, value = pair.partition("=")
+        if key not in types:
+            raise InputError(f"{name} has no setting {key!r}: it has {', '.join(types)}.")
+        try:
+            values[key] = types[key](value)
+        except ValueError:
+            kind = "a whole number" if types[key] is int else "a number"
+            raise InputError(f"{name}:{key} must be {kind}, not {value!r}.") from None
+    return make(**values)

@@ -1,0 +1,51 @@
+"""What an attack is."""
+
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import torch
+
+from straylight.ball import Ball
+from straylight.classifier import Classifier
+from straylight.images import ImageSet
+from straylight.tensors import Delta
+
+
+class Snapshot(NamedTuple):
+    """A perturbation on its way, and how many photographs have been looked at for it."""
+
+    delta: Delta
+    images_seen: int
+
+
+@runtime_checkable
+class Attack(Protocol):
+    """A frozen dataclass of settings that makes one perturbation from photographs.
+
+    It sees a classifier, photographs and a budget: never a medical image and never a label. All its
+    randomness comes from `generator`. The last perturbation it yields, shape (1, C, H, W) and inside
+    `ball`, is its result.
+    """
+
+    def __call__(
+        self,
+        classifier: Classifier,
+        photographs: ImageSet,
+        ball: Ball,
+        *,
+        target: int | None,
+        generator: torch.Generator,
+    ) -> Iterator[Snapshot]:
+        """Yield the perturbation as it grows.
+
+        Args:
+            classifier: The victim; parameters frozen, evaluation mode.
+            photographs: Of the classifier's shape.
+            ball: The budget.
+            target: Class that every image shall be taken for, or None (non-targeted: any other class
+                than without the perturbation).
+            generator: Source of all randomness.
+        """
+
+    def planned(self, n_photographs: int) -> int:
+        """Return how many photographs it will have looked at in the end."""

@@ -1,0 +1,213 @@
+"""The audit: attacks made from photographs, controls of equal size, both scored on a cohort."""
+
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from straylight.attacks import ATTACKS, CONTROLS, PhaseRandomised, describe
+from straylight.ball import Ball
+from straylight.classifier import Classifier, Passes, count_passes
+from straylight.cohort import Cohort
+from straylight.errors import InputError
+from straylight.evaluate import Clean, predict_clean, score
+from straylight.files import read_delta, write_array
+from straylight.folding import fold
+from straylight.images import ImageSet
+from straylight.ledger import PERTURBATIONS, Ledger
+from straylight.plan import Job, Plan, jobs
+from straylight.progress import Silent, Tracker
+from straylight.provenance import (
+    describe_budget,
+    describe_cohort,
+    describe_environment,
+    describe_model,
+    describe_natural,
+    fingerprint,
+    keep_examples,
+)
+from straylight.results import Audit, Perturbation, save_audit
+from straylight.tensors import Delta
+
+
+def run(
+    plan: Plan,
+    classifier: Classifier,
+    photographs: ImageSet,
+    cohort: Cohort,
+    out: Path,
+    *,
+    force: bool = False,
+    show_images: bool = False,
+    note: str = "",
+    command: str = "",
+    tracker: Tracker | None = None,
+) -> Audit:
+    """Audit `classifier` and write `audit.json` and the perturbations to `out`.
+
+    The attacks see the classifier and the photographs. The cohort sets how visible a perturbation may
+    be (`Plan.zeta`); it is then only scored on. A killed audit goes on with its next perturbation.
+
+    Args:
+        plan: The settings.
+        classifier: The audited model.
+        photographs: Of the classifier's shape.
+        cohort: Of the classifier's shape and classes.
+        out: Folder to write to.
+        force: Replace an audit that is already there.
+        show_images: Keep a few images of the cohort for the report.
+        note: What a reader must know of the cohort.
+        command: Recorded in the audit.
+        tracker: Is told the progress.
+
+    Raises:
+        InputError: If shapes or classes do not match, or `out` cannot be used.
+    """
+    tracker = tracker or Silent()
+    check_match(classifier, photographs, cohort)
+    wanted = jobs(plan, classifier.class_names)
+    ball = plan.ball(cohort.images)
+    digest = fingerprint(plan, classifier, photographs, cohort)
+    ledger = Ledger(out, digest, classifier.class_names, force=force)
+    tracker.start("clean predictions", len(cohort))
+    folded = fold(classifier)
+    clean = predict_clean(folded, cohort)
+    tracker.advance(len(cohort))
+    bench = Bench(folded, photographs, ball, clean, ledger, tracker)
+    attacks = [bench.attack(job, plan.seed) for job in wanted]
+    controls = list(bench.controls(plan, attacks))
+    strongest = max(attacks, key=lambda attack: attack.score.fooled.rate)
+    examples = keep_examples(clean, folded, strongest, out) if show_images else None
+    audit = Audit(
+        model=describe_model(classifier),
+        natural=describe_natural(photographs, out),
+        cohort=describe_cohort(clean, note, examples),
+        budget=describe_budget(plan, ball, classifier),
+        perturbations=(*attacks, *controls),
+        environment=describe_environment(command),
+    )
+    save_audit(audit, out)
+    ledger.close()
+    return audit
+
+
+def check_match(classifier: Classifier, photographs: ImageSet, cohort: Cohort) -> None:
+    """See that photographs and cohort fit the classifier."""
+    for images in (photographs, cohort.images):
+        if images.shape != classifier.shape:
+            raise InputError(
+                f"{images.spec} has images of shape {images.shape}, "
+                f"the classifier takes {classifier.shape}."
+            )
+    if cohort.class_names != classifier.class_names:
+        raise InputError(
+            f"{cohort.images.spec} has the classes {', '.join(cohort.class_names)}; "
+            f"the classifier has {', '.join(classifier.class_names)}."
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """Makes perturbations, scores them, and enters them in the ledger."""
+
+    classifier: Classifier
+    photographs: ImageSet
+    ball: Ball
+    clean: Clean
+    ledger: Ledger
+    tracker: Tracker
+
+    def attack(self, job: Job, seed: int) -> Perturbation:
+        """Make one perturbation from photographs, unless the ledger has it."""
+        if done := self.ledger.find(job.name):
+            return done
+        target = None if job.target is None else self.classifier.class_index(job.target)
+        generator = torch.Generator().manual_seed(seed)
+        seen, delta = 0, torch.zeros(1, *self.classifier.shape)
+        self.tracker.start(job.name, job.attack.planned(len(self.photographs)))
+        started = time.perf_counter()
+        with count_passes(self.classifier) as passes:
+            for snapshot in job.attack(
+                self.classifier, self.photographs, self.ball, target=target, generator=generator
+            ):
+                self.tracker.advance(snapshot.images_seen - seen)
+                delta, seen = snapshot
+        method = describe(job.attack)
+        return self.record(
+            job.name,
+            delta,
+            passes,
+            role="attack",
+            threat_model=ATTACKS[method["name"]].threat_model,
+            method=method,
+            target=job.target,
+            copy_of=None,
+            seed=seed,
+            images_seen=seen,
+            seconds=time.perf_counter() - started,
+        )
+
+    def controls(self, plan: Plan, attacks: list[Perturbation]) -> Iterator[Perturbation]:
+        """Yield random perturbations of the full budget, and a phase-randomised copy of each attack."""
+        wanted: list[tuple[str, str, Perturbation | None, int]] = [
+            (f"{kind} {k + 1}", kind, None, plan.seed + k)
+            for kind, entry in CONTROLS.items()
+            if entry.make is not PhaseRandomised
+            for k in range(plan.control_seeds)
+        ]
+        wanted += [
+            (f"phase-randomised {attack.name}", "phase-randomised", attack, plan.seed)
+            for attack in attacks
+        ]
+        self.tracker.start("controls", len(wanted))
+        for name, kind, original, seed in wanted:
+            yield self.ledger.find(name) or self.control(name, kind, original, seed)
+            self.tracker.advance(1)
+
+    def control(
+        self, name: str, kind: str, original: Perturbation | None, seed: int
+    ) -> Perturbation:
+        """Make one control; `original` is the attack that it copies the spectrum of."""
+        method = CONTROLS[kind].make()
+        started = time.perf_counter()
+        reference = (
+            torch.zeros(1, *self.classifier.shape)
+            if original is None
+            else read_delta(self.ledger.folder / original.file)
+        )
+        delta = method(reference, self.ball, generator=torch.Generator().manual_seed(seed))
+        return self.record(
+            name,
+            delta,
+            Passes(),
+            role="control",
+            threat_model=CONTROLS[kind].threat_model,
+            method=describe(method),
+            target=None if original is None else original.target,
+            copy_of=None if original is None else original.name,
+            seed=seed,
+            images_seen=0,
+            seconds=time.perf_counter() - started,
+        )
+
+    def record(self, name: str, delta: Delta, passes: Passes, **fields: Any) -> Perturbation:  # noqa: ANN401
+        """Score a perturbation, write its file, and enter it in the ledger."""
+        slug = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-").lower()
+        file = f"{PERTURBATIONS}/{len(self.ledger.finished):02d}-{slug}.npy"
+        write_array(self.ledger.folder / file, delta.numpy())
+        perturbation = Perturbation(
+            name=name,
+            n_forward=passes.forward,
+            n_backward=passes.backward,
+            score=score(self.classifier, delta, self.clean),
+            l2=float(delta.norm()),
+            linf=float(delta.abs().max()),
+            file=file,
+            **fields,
+        )
+        self.ledger.add(perturbation)
+        return perturbation

@@ -1,0 +1,82 @@
+"""The budget of a perturbation: a norm and a radius."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from straylight.errors import InputError
+from straylight.tensors import LEVELS, Delta, Images
+
+Norm = Literal["l2", "linf"]
+
+
+@dataclass(frozen=True)
+class Ball:
+    r"""All perturbations with :math:`\|\delta\|_p \le \epsilon`, on images in [0, 1].
+
+    Attributes:
+        norm: ``"l2"`` or ``"linf"``, over all channels and pixels together.
+        eps: The radius (ξ in the paper, there in [-1, 1] units, so twice as large).
+
+    Raises:
+        InputError: If `norm` is unknown or `eps` is not a positive finite number.
+
+    Example:
+        >>> Ball("linf", 8 / 255).project(torch.ones(1, 1, 1, 2)).mul(255).round().tolist()
+        [[[[8.0, 8.0]]]]
+    """
+
+    norm: Norm
+    eps: float
+
+    def __post_init__(self) -> None:
+        if self.norm not in get_args(Norm):
+            raise InputError(f"norm must be one of {', '.join(get_args(Norm))}, not {self.norm!r}.")
+        if not (math.isfinite(self.eps) and self.eps > 0):
+            raise InputError(f"eps must be a positive finite number, not {self.eps}.")
+
+    def size(self, delta: Delta) -> float:
+        """Length of `delta` in this ball's norm."""
+        return float(image_norms(delta, self.norm))
+
+    def project(self, delta: Delta) -> Delta:
+        """Return the point of the ball that is nearest to `delta` in the Euclidean sense."""
+        if self.norm == "linf":
+            return delta.clamp(-self.eps, self.eps)
+        return delta * min(1.0, self.eps / max(self.size(delta), 1e-12))
+
+    def scale(self, delta: Delta) -> Delta:
+        """Return `delta` stretched or shrunk until it lies on the surface of the ball."""
+        return delta * (self.eps / max(self.size(delta), 1e-12))
+
+
+def image_norms(images: Images, norm: Norm) -> Tensor:
+    """Norm of each image over all its channels and pixels; shape (batch,)."""
+    order = 2 if norm == "l2" else math.inf
+    norms: Tensor = torch.linalg.vector_norm(images, ord=order, dim=(1, 2, 3))
+    return norms
+
+
+def eps_from_zeta(zeta: float, mean_norm: float) -> float:
+    """Turn a share of the mean image norm into a radius on images in [0, 1].
+
+    The paper (Minagi 2022, section 2.4) measures the mean norm over all channels on the 0..255
+    scale; `mean_norm` is that number divided by 255, so the result is its ξ divided by two.
+
+    Raises:
+        InputError: If `zeta` is not in (0, 1].
+    """
+    if not (math.isfinite(zeta) and 0 < zeta <= 1):
+        raise InputError(
+            f"zeta must lie in (0, 1], not {zeta}: it is a share of the mean image norm, "
+            "so 0.02 means 2 %."
+        )
+    return zeta * mean_norm
+
+
+def rms_levels(delta: Delta) -> float:
+    """Root mean square of a perturbation in grey levels of 0..255."""
+    return float(delta.square().mean().sqrt()) * LEVELS

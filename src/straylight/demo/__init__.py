@@ -1,0 +1,123 @@
+"""The embedded demo: the paper's effect and its ablation, offline, on synthetic images.
+
+A small backbone that was trained on photographs comes with the package (`backbone.json` tells how). It
+is fine-tuned on phantoms of skin lesions, attacked with one perturbation made from scikit-image's
+photographs, and compared with the same network trained from random initialisation.
+"""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from straylight.attacks import Gradient
+from straylight.audit import run
+from straylight.classifier import Classifier, load_classifier
+from straylight.cohort import Cohort
+from straylight.demo.phantoms import CLASS_NAMES, phantoms
+from straylight.errors import InputError
+from straylight.files import make_folder
+from straylight.finetune import RANDOM, Recipe, finetune
+from straylight.images import ImageSet
+from straylight.ledger import check_free
+from straylight.plan import Plan
+from straylight.progress import Silent, Tracker
+from straylight.results import Audit
+from straylight.sources import PHOTOS, load_natural
+from straylight.tensors import Shape
+
+SIZE = 64
+SHAPE: Shape = (3, SIZE, SIZE)
+TRAIN_SEED, TEST_SEED = 1000, 1
+N_TRAIN, N_TEST, N_PHOTOGRAPHS = 2000, 600, 1000
+NOTE = (
+    "Synthetic images: phantoms drawn by Straylight, of nobody's skin. "
+    "They show the effect, not its size on patients."
+)
+PLAN = Plan(
+    norm="l2",
+    zeta=0.03,
+    methods=(Gradient(steps=100),),
+    targets=CLASS_NAMES,
+)
+
+
+def run_demo(
+    out: Path,
+    *,
+    seed: int = 0,
+    force: bool = False,
+    command: str = "straylight demo",
+    tracker: Tracker | None = None,
+) -> dict[str, Audit]:
+    """Fine-tune, audit and keep both variants; an interrupted demo goes on.
+
+    Returns:
+        The audit of the fine-tuned classifier (``transfer``) and of the one from random
+        initialisation (``scratch``), as written to the folders of these names in `out`.
+
+    Raises:
+        InputError: If `out` cannot be used, or holds a demo and `force` is not set.
+    """
+    tracker = tracker or Silent()
+    for name in recipes(seed):
+        check_free(out / name, force=force)
+    make_folder(out)
+    cohort = phantom_cohort(N_TEST, seed=TEST_SEED + seed)
+    photographs = load_natural(PHOTOS, SHAPE, n=N_PHOTOGRAPHS, seed=seed)
+    audits = {}
+    plans = {"transfer": replace(PLAN, seed=seed), "scratch": replace(PLAN, targets=(), seed=seed)}
+    for name, recipe in recipes(seed).items():
+        classifier = trained(recipe, out / name / "model", tracker, force=force)
+        audits[name] = run(
+            plans[name],
+            classifier,
+            photographs,
+            cohort,
+            out / name,
+            force=force,
+            show_images=True,
+            note=NOTE,
+            command=command,
+            tracker=tracker,
+        )
+    return audits
+
+
+def recipes(seed: int) -> dict[str, Recipe]:
+    """Return how the two variants are trained: alike, but for where they start."""
+    card = json.loads((Path(__file__).parent / "backbone.json").read_text(encoding="utf-8"))
+    transfer = Recipe(
+        backbone=card["architecture"],
+        backbone_args=card["arguments"],
+        weights=str(Path(__file__).parent / "backbone.safetensors"),
+        epochs=10,
+        seed=seed,
+        flips="both",
+    )
+    return {"transfer": transfer, "scratch": replace(transfer, weights=RANDOM)}
+
+
+def trained(recipe: Recipe, folder: Path, tracker: Tracker, *, force: bool) -> Classifier:
+    """Train a classifier, or load it where an interrupted demo has left it."""
+    if force:
+        shutil.rmtree(folder, ignore_errors=True)
+    if not (folder / "model.json").exists():
+        return finetune(
+            phantom_cohort(N_TRAIN, seed=TRAIN_SEED + recipe.seed), recipe, folder, tracker
+        )
+    classifier = load_classifier(folder)
+    if classifier.card["training"].get("seed") != recipe.seed:
+        raise InputError(
+            f"{folder} holds the model of another seed: use --force, or another --out."
+        )
+    return classifier
+
+
+def phantom_cohort(n: int, *, seed: int) -> Cohort:
+    """Draw labelled phantoms."""
+    pixels, labels = phantoms(n, size=SIZE, seed=seed)
+    images = ImageSet(torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous(), "builtin:phantoms")
+    return Cohort(images, torch.from_numpy(labels), CLASS_NAMES)

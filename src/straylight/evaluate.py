@@ -1,0 +1,58 @@
+"""Scoring of a perturbation on a cohort."""
+
+from dataclasses import dataclass
+
+import torch
+
+from straylight.classifier import Classifier
+from straylight.cohort import Cohort
+from straylight.counts import Matrix, Score
+from straylight.tensors import Delta, Labels, as_received
+
+
+@dataclass(frozen=True, eq=False)
+class Clean:
+    """The classifier's predictions on a cohort without a perturbation."""
+
+    cohort: Cohort
+    predictions: Labels
+
+    @property
+    def confusion(self) -> Matrix:
+        """Rows: true class; columns: prediction."""
+        return cross_table(self.cohort.labels, self.predictions, len(self.cohort.class_names))
+
+
+def predict_clean(classifier: Classifier, cohort: Cohort, *, batch_size: int = 64) -> Clean:
+    """Predict the cohort as it is."""
+    return Clean(cohort, classifier.predict_all(cohort.images, batch_size))
+
+
+def score(classifier: Classifier, delta: Delta, clean: Clean, *, batch_size: int = 64) -> Score:
+    """Count what `delta` does to the predictions on a cohort.
+
+    Images are scored as a deployed system receives them, clipped to [0, 1] and rounded to 8 bits;
+    `Score.n_fooled_raw` is without both, as in the paper.
+    """
+    received, raw = [], []
+    for images in clean.cohort.images.batches(batch_size):
+        attacked = images + delta
+        received.append(classifier.predict(as_received(attacked)))
+        raw.append(classifier.predict(attacked))
+    predictions = torch.cat(received)
+    n_classes = len(clean.cohort.class_names)
+    return Score(
+        confusion=cross_table(clean.cohort.labels, predictions, n_classes),
+        transitions=cross_table(clean.predictions, predictions, n_classes),
+        n_fooled_raw=int((torch.cat(raw) != clean.predictions).sum()),
+    )
+
+
+def cross_table(rows: Labels, columns: Labels, n: int) -> Matrix:
+    """Count the pairs of two labellings in an n x n table.
+
+    >>> cross_table(torch.tensor([0, 0, 1]), torch.tensor([0, 1, 1]), 2)
+    ((1, 1), (0, 1))
+    """
+    table = torch.bincount(rows * n + columns, minlength=n * n).view(n, n)
+    return tuple(tuple(row) for row in table.tolist())

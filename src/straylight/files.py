@@ -1,0 +1,63 @@
+"""Files: perturbations read back, and everything written whole or not at all."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from straylight.errors import InputError
+from straylight.tensors import Delta
+
+
+def read_delta(path: Path) -> Delta:
+    """Read a perturbation, float32 (1, C, H, W).
+
+    Raises:
+        InputError: If the file is missing, broken, or holds something else.
+    """
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(
+            f"{path} cannot be read as a perturbation ({error}): run the audit again."
+        ) from error
+    if array.dtype != np.float32 or array.ndim != 4 or len(array) != 1:
+        raise InputError(
+            f"{path} holds {array.dtype} {array.shape}, not one float32 (1, C, H, W) perturbation."
+        )
+    return torch.from_numpy(array)
+
+
+def make_folder(folder: Path) -> None:
+    """Make `folder` and see that files can be written in it.
+
+    Raises:
+        InputError: If not.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".straylight-{os.getpid()}"
+        probe.write_text("")
+        probe.unlink()
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(
+            f"{folder} cannot be written to ({reason}): give another --out."
+        ) from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file in one step, so that no reader ever sees half of it."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
+
+
+def write_array(path: Path, array: NDArray[np.generic]) -> None:
+    """Write a `.npy` file in one step."""
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("wb") as stream:
+        np.save(stream, array, allow_pickle=False)
+    partial.replace(path)

@@ -1,0 +1,80 @@
+"""Progress: bars on a terminal, a line now and then in a log, silence in a library."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol, runtime_checkable
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+
+@runtime_checkable
+class Tracker(Protocol):
+    """What long work tells of itself."""
+
+    def start(self, title: str, total: int) -> None:
+        """Begin a piece of work of `total` units."""
+
+    def advance(self, units: int, note: str = "") -> None:
+        """Tell that `units` more are done, and how things stand in a word or two."""
+
+
+class Silent:
+    """A tracker that says nothing."""
+
+    def start(self, title: str, total: int) -> None: ...
+
+    def advance(self, units: int, note: str = "") -> None: ...
+
+
+class Bars:
+    """A tracker that draws one bar for each piece of work, with the time left."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+
+    def start(self, title: str, total: int) -> None:
+        self.task = self.progress.add_task(title, total=total, note="")
+
+    def advance(self, units: int, note: str = "") -> None:
+        self.progress.update(self.task, advance=units, note=note)
+
+
+class Lines:
+    """A tracker that prints a line at every quarter of a piece of work."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+
+    def start(self, title: str, total: int) -> None:
+        self.title, self.total, self.done, self.began = title, total, 0, time.monotonic()
+
+    def advance(self, units: int, note: str = "") -> None:
+        quarter = 4 * self.done // max(self.total, 1)
+        self.done += units
+        if 4 * self.done // max(self.total, 1) > quarter:
+            seconds = time.monotonic() - self.began
+            left = seconds * (self.total - self.done) / max(self.done, 1)
+            share = 100 * self.done // max(self.total, 1)
+            line = f"{self.title}: {share} %, {seconds:.0f} s, {left:.0f} s left {note}"
+            self.console.print(line.rstrip(), markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def progress(console: Console) -> Iterator[Tracker]:
+    """Show progress on `console` while the context is open."""
+    if not console.is_terminal:
+        yield Lines(console)
+        return
+    columns = (
+        TextColumn("{task.description:<34}", markup=False),
+        BarColumn(bar_width=24),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}", markup=False),
+    )
+    with Progress(*columns, console=console) as display:
+        yield Bars(display)

@@ -1,0 +1,128 @@
+"""What an audit says of its parts: model, images, budget and machine."""
+
+import hashlib
+import json
+import math
+import platform
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from straylight.ball import Ball
+from straylight.classifier import Classifier
+from straylight.cohort import Cohort
+from straylight.evaluate import Clean
+from straylight.files import read_delta, write_array
+from straylight.images import ImageSet
+from straylight.ledger import EXAMPLES, PHOTOGRAPHS
+from straylight.plan import Plan
+from straylight.results import Budget, CohortInfo, ModelInfo, NaturalInfo, Perturbation
+from straylight.tensors import LEVELS, as_received
+
+N_EXAMPLES = 6
+
+
+def fingerprint(plan: Plan, classifier: Classifier, photographs: ImageSet, cohort: Cohort) -> str:
+    """Digest of everything that determines an audit's figures on one machine."""
+    parts = {
+        "plan": plan.settings(),
+        "model": classifier.sha256,
+        "natural": photographs.sha256,
+        "cohort": cohort.images.sha256,
+        "labels": hashlib.sha256(cohort.labels.numpy().tobytes()).hexdigest(),
+        "versions": versions(),
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def describe_model(classifier: Classifier) -> ModelInfo:
+    """Say what was audited."""
+    channels, height, width = classifier.shape
+    return ModelInfo(
+        spec=classifier.spec,
+        sha256=classifier.sha256,
+        class_names=classifier.class_names,
+        channels=channels,
+        height=height,
+        width=width,
+        card=classifier.card,
+    )
+
+
+def describe_natural(photographs: ImageSet, folder: Path) -> NaturalInfo:
+    """Say what the attacks were made from, and keep a few photographs for the report."""
+    write_array(folder / PHOTOGRAPHS, photographs.pixels[:N_EXAMPLES].numpy())
+    return NaturalInfo(
+        spec=photographs.spec,
+        n=len(photographs),
+        sha256=photographs.sha256,
+        skipped=skipped(photographs),
+        examples=PHOTOGRAPHS,
+    )
+
+
+def describe_cohort(clean: Clean, note: str, examples: dict[str, Any] | None) -> CohortInfo:
+    """Say what the audit was scored on."""
+    images = clean.cohort.images
+    return CohortInfo(
+        spec=images.spec,
+        n=len(images),
+        sha256=images.sha256,
+        skipped=skipped(images),
+        class_names=clean.cohort.class_names,
+        clean_confusion=clean.confusion,
+        note=note,
+        examples=examples,
+    )
+
+
+def keep_examples(
+    clean: Clean, classifier: Classifier, attack: Perturbation, folder: Path
+) -> dict[str, Any]:
+    """Keep the first images of each class, with what the classifier says before and under `attack`."""
+    images, names = clean.cohort.images, clean.cohort.class_names
+    share = -(-N_EXAMPLES // len(names))
+    members = [(clean.cohort.labels == c).nonzero().flatten()[:share] for c in range(len(names))]
+    chosen = torch.cat(members)[:N_EXAMPLES]
+    write_array(folder / EXAMPLES, images.pixels[chosen].numpy())
+    delta = read_delta(folder / attack.file)
+    attacked = classifier.predict(as_received(images.images(chosen) + delta))
+    return {
+        "file": EXAMPLES,
+        "perturbation": attack.name,
+        "labels": [names[c] for c in clean.cohort.labels[chosen].tolist()],
+        "clean": [names[c] for c in clean.predictions[chosen].tolist()],
+        "attacked": [names[c] for c in attacked.tolist()],
+    }
+
+
+def describe_budget(plan: Plan, ball: Ball, classifier: Classifier) -> Budget:
+    """Say how large a perturbation may be."""
+    spread = math.sqrt(math.prod(classifier.shape)) if ball.norm == "l2" else 1.0
+    return Budget(ball.norm, plan.zeta, ball.eps, ball.eps / spread * LEVELS)
+
+
+def describe_environment(command: str) -> dict[str, Any]:
+    """Say what the figures were made with."""
+    return versions() | {
+        "python": platform.python_version(),
+        "platform": platform.system() + " " + platform.machine(),
+        "device": "cpu",
+        "threads": torch.get_num_threads(),
+        "command": command,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Versions of what computes."""
+    return {name: version(name) for name in ("straylight", "torch", "timm", "numpy", "pillow")}
+
+
+def skipped(images: ImageSet) -> tuple[dict[str, Any], ...]:
+    """Return the files that were left out, as plain data."""
+    return tuple(asdict(item) for item in images.skipped)

@@ -1,0 +1,45 @@
+"""The report: one HTML file, drawn from an audit's folder with no model and no network."""
+
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from straylight.files import write_text
+from straylight.ledger import REPORT
+from straylight.report.page import make_page
+from straylight.results import Audit, load_audit
+
+__all__ = ["render", "write_report"]
+
+
+def render(audit: Audit, folder: Path) -> str:
+    """Return the report as one self-contained HTML page.
+
+    Args:
+        audit: The result to show.
+        folder: Where the audit's `.npy` files are.
+
+    Raises:
+        InputError: If one of those files is missing or broken, or the audit has no attack made
+            without medical images, or no control to compare it with.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template("page.html").render(page=make_page(audit, folder))
+
+
+def write_report(folder: Path) -> Path:
+    """Write `report.html` into an audit's folder and return its path.
+
+    Raises:
+        InputError: If the folder does not hold a whole audit.
+    """
+    path = folder / REPORT
+    write_text(path, render(load_audit(folder), folder))
+    return path

@@ -1,0 +1,156 @@
+"""The top of the page: the answer in one sentence, and what was audited."""
+
+from dataclasses import dataclass
+
+from straylight.counts import Proportion, percent
+from straylight.report.tables import GAP, Pairs, flatten, interval, number, of, share
+from straylight.report.verdict import RULE, Verdict, Word
+from straylight.results import Audit, Budget, Perturbation
+
+THREAT_MODELS = {
+    "T1": "the attacker has the classifier and photographs, and no medical image",
+    "T2": "the attacker has only the public backbone and photographs",
+    "T0": "no model is used",
+    "oracle": "something was learned or chosen with medical images",
+}
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The answer in one sentence, the verdict, and what both rest on."""
+
+    word: Word
+    sentence: str
+    basis: Pairs
+    rule: Pairs
+
+
+def make_headline(audit: Audit, verdict: Verdict) -> Headline:
+    """Answer the question of the page from the counts."""
+    attack, noise = verdict.strongest, verdict.noise
+    source = f"from {number(audit.natural.n)} photographs"
+    if attack.threat_model == "T0":
+        source = "without any model"
+    fooled = attack.score.fooled
+    sentence = (
+        f"One perturbation made {source} changes {share(fooled)} of the predictions "
+        f"(95{GAP}% interval {interval(fooled)}); random noise of the same budget changes at most "
+        f"{share(noise.score.fooled)}."
+    )
+    clean = audit.cohort.clean.correct
+    basis = [
+        (
+            "Strongest attack",
+            f"{said(attack)}: {choice(verdict.n_attacks, 'attack')}",
+        ),
+        (
+            "Random noise",
+            f"{said(noise)}: {choice(verdict.n_noises, 'random control')}",
+        ),
+    ]
+    if verdict.copy is not None:
+        basis.append(("Noise with the attack's spectrum", said(verdict.copy)))
+    basis.append(
+        ("Accuracy", f"{share(clean)} without, {share(attack.score.correct)} under attack")
+    )
+    return Headline(verdict.word, sentence, tuple(basis), tuple((w, RULE[w]) for w in RULE))
+
+
+def choice(n: int, noun: str) -> str:
+    """Say over how many the maximum was taken.
+
+    >>> choice(1, "attack"), choice(3, "attack")
+    ('the only attack scored', 'the maximum over 3 attacks scored')
+    """
+    return f"the only {noun} scored" if n == 1 else f"the maximum over {number(n)} {noun}s scored"
+
+
+def said(item: Perturbation) -> str:
+    """Write a perturbation's name and fooling rate."""
+    fooled = item.score.fooled
+    return f"{item.name}, {share(fooled)} ({of(fooled)}; interval {interval(fooled)})"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What was audited, and what a reader must know of it."""
+
+    note: str
+    warning: str
+    facts: Pairs
+    threat_models: Pairs
+    digests: Pairs
+    card: Pairs
+
+
+def make_subject(audit: Audit) -> Subject:
+    """Say what was audited."""
+    return Subject(
+        note=audit.cohort.note,
+        warning=warn_of_chance(audit),
+        facts=make_facts(audit),
+        threat_models=used_threat_models(audit),
+        digests=(
+            ("Classifier", audit.model.sha256),
+            ("Medical images", audit.cohort.sha256),
+            ("Photographs", audit.natural.sha256),
+        ),
+        card=flatten(audit.model.card),
+    )
+
+
+def warn_of_chance(audit: Audit) -> str:
+    """Say so if the classifier was not shown to be better than the most frequent class."""
+    clean = audit.cohort.clean
+    constant = Proportion(max(sum(row) for row in clean.confusion), clean.n)
+    if clean.correct.ci95[0] > constant.rate:
+        return ""
+    return (
+        f"Without any attack the classifier is right for {share(clean.correct)} of these images "
+        f"(95{GAP}% interval {interval(clean.correct)}). Always answering the most frequent "
+        f"class would be right for {share(constant)}. What an attack does to such a classifier "
+        "says little."
+    )
+
+
+def make_facts(audit: Audit) -> Pairs:
+    """Say what was audited, on what, with what."""
+    model, cohort, natural = audit.model, audit.cohort, audit.natural
+    clean = cohort.clean
+    classes = ", ".join(
+        f"{name} {number(sum(row))}"
+        for name, row in zip(cohort.class_names, clean.confusion, strict=True)
+    )
+    colour = "grey" if model.channels == 1 else "RGB"
+    size = f"{model.width} \N{MULTIPLICATION SIGN} {model.height}"
+    return (
+        ("Classifier", f"{model.spec}; input {size} pixels, {colour}"),
+        ("Medical images", f"{cohort.spec}; {number(cohort.n)} images ({classes})"),
+        (
+            "Accuracy without attack",
+            f"{share(clean.correct)} ({of(clean.correct)}; "
+            f"95{GAP}% interval {interval(clean.correct)})",
+        ),
+        ("Photographs", f"{natural.spec}; {number(natural.n)} images"),
+        ("Budget", describe(audit.budget)),
+    )
+
+
+def describe(budget: Budget) -> str:
+    """Say how large a perturbation may be."""
+    levels = f"{budget.eps_rms_levels:.1f} of 255 grey levels"
+    if budget.norm == "linf":
+        norm, meaning = "L∞", f"no pixel changes by more than {levels}"
+    else:
+        norm, meaning = "L2", f"root mean square at most {levels}"
+    radius = f"{norm} norm at most ε = {budget.eps:.4g} on images in [0, 1]"
+    if budget.zeta is not None:
+        radius += f", which is ζ = {percent(budget.zeta)}{GAP}% of the medical images' mean norm"
+    return f"{radius}; {meaning}"
+
+
+def used_threat_models(audit: Audit) -> Pairs:
+    """Explain the threat models that occur among attacks and references."""
+    shown = [*audit.of_role("attack"), *audit.of_role("reference")]
+    used = {item.threat_model for item in shown}
+    return tuple((name, text) for name, text in THREAT_MODELS.items() if name in used)

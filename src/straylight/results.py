@@ -1,0 +1,292 @@
+"""The result of an audit: frozen counts, and JSON both ways."""
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+
+from straylight.ball import Norm
+from straylight.counts import Matrix, Score
+from straylight.errors import InputError
+from straylight.files import write_text
+
+SCHEMA = "straylight.audit/1"
+AUDIT_FILE = "audit.json"
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """The audited classifier."""
+
+    spec: str
+    sha256: str
+    class_names: tuple[str, ...]
+    channels: int
+    height: int
+    width: int
+    card: Json
+
+
+@dataclass(frozen=True)
+class NaturalInfo:
+    """The photographs the attacks were made from; `examples` is a file with a few (uint8, NCHW)."""
+
+    spec: str
+    n: int
+    sha256: str
+    skipped: tuple[Json, ...]
+    examples: str
+
+
+@dataclass(frozen=True)
+class CohortInfo:
+    """The medical images the audit was scored on.
+
+    Attributes:
+        clean_confusion: Rows: true class; columns: prediction without a perturbation.
+        note: What a reader must know of the images, such as that they are synthetic.
+        examples: A few of the images, if the user let them be shown: ``file`` (uint8, NCHW),
+            ``labels``, predictions ``clean`` and ``attacked``, and the name of the ``perturbation``.
+    """
+
+    spec: str
+    n: int
+    sha256: str
+    skipped: tuple[Json, ...]
+    class_names: tuple[str, ...]
+    clean_confusion: Matrix
+    note: str
+    examples: Json | None
+
+    @property
+    def clean(self) -> Score:
+        """The score of no perturbation."""
+        predicted = [sum(column) for column in zip(*self.clean_confusion, strict=True)]
+        size = range(len(predicted))
+        diagonal = tuple(tuple(predicted[i] * (i == j) for j in size) for i in size)
+        return Score(self.clean_confusion, diagonal, 0)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How large a perturbation may be.
+
+    Attributes:
+        norm: ``l2`` or ``linf``.
+        zeta: Share of the mean norm of the medical images (None: eps was given).
+        eps: Radius, on images in [0, 1].
+        eps_rms_levels: Root mean square, in grey levels, of the largest perturbation that fits.
+    """
+
+    norm: Norm
+    zeta: float | None
+    eps: float
+    eps_rms_levels: float
+
+
+@dataclass(frozen=True)
+class Perturbation:
+    """One perturbation and what it did.
+
+    Attributes:
+        role: ``attack``, ``control`` or ``reference``.
+        threat_model: T1 (classifier and photographs), T2 (public backbone and photographs), T0 (no
+            model), ``oracle`` (medical images were used: an upper bound).
+        method: Its name and settings.
+        target: Class name, or None.
+        copy_of: Name of the perturbation whose spectrum a control copies, or None.
+        images_seen: Photographs looked at, with repetition.
+        n_forward, n_backward: Images sent through the classifier to make it.
+        seconds: Wall time to make it.
+        l2, linf: Its norms, on images in [0, 1].
+        file: Its `.npy`, float32 (1, C, H, W), relative to the audit's folder.
+    """
+
+    name: str
+    role: str
+    threat_model: str
+    method: Json
+    target: str | None
+    copy_of: str | None
+    seed: int
+    images_seen: int
+    n_forward: int
+    n_backward: int
+    seconds: float
+    score: Score
+    l2: float
+    linf: float
+    file: str
+
+    def to_json(self, class_names: tuple[str, ...]) -> Json:
+        """Return the counts with the rates derived from them."""
+        fields = {key: value for key, value in vars(self).items() if key != "score"}
+        found = self.score
+        target = None if self.target is None else class_names.index(self.target)
+        hit = None if target is None else found.hit(target)
+        moved = None if target is None else found.hit_from_elsewhere(target)
+        return fields | {
+            "model_passes": self.n_forward + self.n_backward,
+            "n": found.n,
+            "n_fooled": found.fooled.hits,
+            "fooling_rate": found.fooled.rate,
+            "fooling_rate_ci95": found.fooled.ci95,
+            "n_fooled_raw": found.n_fooled_raw,
+            "fooling_rate_raw": found.fooled_raw.rate,
+            "targeted_success_rate": hit and hit.rate,
+            "targeted_success_rate_ci95": hit and hit.ci95,
+            "targeted_success_rate_from_elsewhere": moved and moved.rate,
+            "n_from_elsewhere": moved and moved.n,
+            "accuracy": found.correct.rate,
+            "recalls": [recall.rate for recall in found.recalls],
+            "dominant_class": class_names[found.dominant_class],
+            "dominant_share": found.dominant.rate,
+            "ceiling": found.ceiling.rate,
+            "confusion": found.confusion,
+            "transitions": found.transitions,
+        }
+
+    @classmethod
+    def from_json(cls, data: Json) -> "Perturbation":
+        """Read the counts back; rates are derived anew."""
+        names = [name for name in cls.__dataclass_fields__ if name != "score"]
+        score = Score(matrix(data["confusion"]), matrix(data["transitions"]), data["n_fooled_raw"])
+        return cls(**{name: data[name] for name in names}, score=score)
+
+
+@dataclass(frozen=True)
+class Audit:
+    """Everything that a report needs, but for the perturbations' pixels."""
+
+    model: ModelInfo
+    natural: NaturalInfo
+    cohort: CohortInfo
+    budget: Budget
+    perturbations: tuple[Perturbation, ...]
+    environment: Json
+
+    def of_role(self, role: str) -> list[Perturbation]:
+        """Return the perturbations of a role, in order."""
+        return [item for item in self.perturbations if item.role == role]
+
+    def to_json(self) -> Json:
+        clean = self.cohort.clean
+        return {
+            "schema": SCHEMA,
+            "model": vars(self.model),
+            "natural": vars(self.natural),
+            "cohort": vars(self.cohort)
+            | {
+                "counts": {
+                    name: sum(row)
+                    for name, row in zip(self.cohort.class_names, clean.confusion, strict=True)
+                },
+                "clean_accuracy": clean.correct.rate,
+                "clean_accuracy_ci95": clean.correct.ci95,
+            },
+            "budget": vars(self.budget),
+            "perturbations": [item.to_json(self.model.class_names) for item in self.perturbations],
+            "environment": self.environment,
+        }
+
+    @classmethod
+    def from_json(cls, data: Any) -> "Audit":  # noqa: ANN401
+        """Read an audit back.
+
+        Raises:
+            jsonschema.ValidationError: If it does not follow the published schema.
+            ValueError: If its parts contradict each other.
+        """
+        jsonschema.validate(data, json_schema())
+        check_consistent(data)
+        data = json.loads(json.dumps(data))
+        for part in ("counts", "clean_accuracy", "clean_accuracy_ci95"):
+            del data["cohort"][part]
+        data["cohort"]["clean_confusion"] = matrix(data["cohort"]["clean_confusion"])
+        for part, name in (("model", "class_names"), ("cohort", "class_names")):
+            data[part][name] = tuple(data[part][name])
+        for part in ("natural", "cohort"):
+            data[part]["skipped"] = tuple(data[part]["skipped"])
+        return cls(
+            model=ModelInfo(**data["model"]),
+            natural=NaturalInfo(**data["natural"]),
+            cohort=CohortInfo(**data["cohort"]),
+            budget=Budget(**data["budget"]),
+            perturbations=tuple(map(Perturbation.from_json, data["perturbations"])),
+            environment=data["environment"],
+        )
+
+
+def check_consistent(data: Json) -> None:
+    """See that tables fit the classes, counts the number of images, and names each other.
+
+    Raises:
+        ValueError: If not; the message says where.
+    """
+    classes, n = data["model"]["class_names"], data["cohort"]["n"]
+    tables = {"cohort/clean_confusion": data["cohort"]["clean_confusion"]}
+    for number, item in enumerate(data["perturbations"]):
+        where = f"perturbations/{number}"
+        tables[f"{where}/confusion"] = item["confusion"]
+        tables[f"{where}/transitions"] = item["transitions"]
+        if item["target"] is not None and item["target"] not in classes:
+            raise ValueError(f"{where}/target is no class")
+        if item["n_fooled_raw"] > n:
+            raise ValueError(f"{where}/n_fooled_raw exceeds the {n} images")
+    for where, table in tables.items():
+        if len(table) != len(classes) or any(len(row) != len(classes) for row in table):
+            raise ValueError(f"{where} is not {len(classes)} x {len(classes)}")
+        if sum(map(sum, table)) != n:
+            raise ValueError(f"{where} does not count {n} images")
+    if data["cohort"]["class_names"] != classes:
+        raise ValueError("cohort/class_names differ from the model's")
+
+
+def matrix(rows: list[list[int]]) -> Matrix:
+    """Freeze a table of counts."""
+    return tuple(tuple(row) for row in rows)
+
+
+@cache
+def json_schema() -> Json:
+    """Return the published JSON Schema of `audit.json`."""
+    text = files("straylight").joinpath("audit.schema.json").read_text(encoding="utf-8")
+    schema: Json = json.loads(text)
+    return schema
+
+
+def save_audit(audit: Audit, folder: Path) -> None:
+    """Write `audit.json`, whole or not at all."""
+    write_text(folder / AUDIT_FILE, json.dumps(audit.to_json(), indent=1) + "\n")
+
+
+def load_audit(folder: Path) -> Audit:
+    """Read `audit.json`.
+
+    Raises:
+        InputError: If it is missing, broken, or does not follow the schema.
+    """
+    path = folder / AUDIT_FILE
+    try:
+        return Audit.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise InputError(
+            f"{folder} has no {AUDIT_FILE}: give a folder that an audit wrote."
+        ) from None
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise InputError(
+            f"{path} cannot be read as JSON ({error}): run the audit again."
+        ) from error
+    except jsonschema.ValidationError as error:
+        where = "/".join(map(str, error.absolute_path)) or "the top"
+        raise InputError(
+            f"{path} does not follow {SCHEMA} at {where} ({error.message[:200]}): run the audit again."
+        ) from error
+    except ValueError as error:
+        raise InputError(f"{path} contradicts itself: {error}; run the audit again.") from error

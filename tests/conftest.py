@@ -1,0 +1,36 @@
+"""One thread for all tests, and no deadlines: figures do not depend on the machine."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import settings
+from PIL import Image
+
+torch.set_num_threads(1)
+settings.register_profile("straylight", deadline=None)
+settings.load_profile("straylight")
+
+SHARED = Path(__file__).parent.parent.parent / "shared" / "data"
+
+
+@pytest.fixture
+def shared() -> Path:
+    """The development data, where it is."""
+    if not SHARED.is_dir():
+        pytest.skip("the development data (../shared/data) is not here")
+    return SHARED
+
+
+@pytest.fixture
+def class_folders(tmp_path: Path) -> Path:
+    """Two classes of 12 small images that differ in brightness, as class folders."""
+    rng = np.random.default_rng(0)
+    for label, level in (("dark", 60), ("light", 180)):
+        folder = tmp_path / "medical" / label
+        folder.mkdir(parents=True)
+        for number in range(12):
+            pixels = rng.integers(level - 40, level + 40, (20, 24, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / f"{number}.png")
+    return tmp_path / "medical"

@@ -1,0 +1,71 @@
+"""Imports point one way, and no attack can reach a medical image."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "src" / "straylight"
+# A module may import only from the lines above its own.
+LAYERS = [
+    ["errors"],
+    ["tensors"],
+    ["ball", "counts", "progress"],
+    ["files"],
+    ["images"],
+    ["sources", "classifier", "cohort"],
+    ["attacks", "folding"],
+    ["evaluate", "results", "finetune"],
+    ["ledger"],
+    ["plan"],
+    ["provenance"],
+    ["audit", "report"],
+    ["demo"],
+    ["cli"],
+    ["__init__", "__main__"],
+]
+LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def module_of(file: Path) -> str:
+    """Name of the concept that a file belongs to: its folder in the package, or itself."""
+    return file.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def imported(file: Path) -> set[str]:
+    """Concepts of the package that a file imports, at any depth in its code."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}: relative import"
+            base = node.module or ""
+            names = [
+                f"{base}.{alias.name}" if base == "straylight" else base for alias in node.names
+            ]
+        found |= {name.split(".")[1] for name in names if name.startswith("straylight.")}
+    return found
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.relative_to(PACKAGE).as_posix())
+def test_imports_point_down(file: Path) -> None:
+    module = module_of(file)
+    upward = {name for name in imported(file) - {module} if LEVEL[name] >= LEVEL[module]}
+    assert not upward
+
+
+@pytest.mark.parametrize("file", sorted((PACKAGE / "attacks").glob("*.py")), ids=lambda f: f.name)
+def test_attacks_see_no_medical_image(file: Path) -> None:
+    allowed = {"attacks", "ball", "classifier", "errors", "images", "tensors"}
+    assert imported(file) <= allowed
+
+
+@pytest.mark.parametrize("module", ["attacks", "ball", "classifier", "errors", "images", "tensors"])
+def test_what_attacks_import_sees_no_medical_image_either(module: str) -> None:
+    files = [file for file in FILES if module_of(file) == module]
+    assert files
+    for file in files:
+        assert not imported(file) & {"cohort", "evaluate", "plan", "audit", "demo", "finetune"}

@@ -1,0 +1,264 @@
+"""Every attack against the closed form, and what all attacks promise."""
+
+import itertools
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oracles import balanced_tiny, grey_photographs, linear_problem
+from straylight.attacks import (
+    ATTACKS,
+    CONTROLS,
+    Attack,
+    Control,
+    Gradient,
+    PhaseRandomised,
+    RandomSign,
+    RandomSphere,
+    Sequential,
+    describe,
+    parse_method,
+)
+from straylight.attacks.gradient import margin
+from straylight.ball import Ball
+from straylight.classifier import Classifier, count_passes
+from straylight.errors import InputError
+from straylight.images import ImageSet
+from straylight.tensors import Delta, Shape, as_received
+
+SHAPES: list[Shape] = [(1, 8, 8), (3, 8, 8), (3, 7, 9)]
+# 50 photographs and batches of 7 leave a ragged last batch of predictions and of draws.
+QUICK: list[Attack] = [
+    Gradient(steps=40, batch_size=7),
+    Sequential(step_size=0.01, passes=2),
+]
+
+
+def rng(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def last(
+    attack: Attack,
+    classifier: Classifier,
+    photographs: ImageSet,
+    ball: Ball,
+    target: int | None = None,
+) -> Delta:
+    *_, snapshot = attack(classifier, photographs, ball, target=target, generator=rng())
+    return snapshot.delta
+
+
+def fooled(classifier: Classifier, photographs: ImageSet, delta: Delta) -> float:
+    images = photographs.images(slice(None))
+    changed = classifier.predict(images + delta) != classifier.predict(images)
+    return float(changed.float().mean())
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("target", [None, 0])
+def test_gradient_finds_the_best_linf_perturbation_of_a_linear_classifier(
+    shape: Shape, target: int | None
+) -> None:
+    classifier, photographs, linear = linear_problem(shape)
+    ball = Ball("linf", 0.2 / float(linear.weight.abs().sum()))
+    delta = last(Gradient(steps=60, batch_size=7), classifier, photographs, ball, target)
+    torch.testing.assert_close(delta, -ball.eps * linear.weight.sign()[None])
+    margins = linear.margin(photographs.images(slice(None)))
+    reachable = ball.eps * float(linear.weight.abs().sum())
+    assert fooled(classifier, photographs, delta) == float((margins < reachable).float().mean())
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("target", [None, 0])
+def test_gradient_finds_the_best_l2_perturbation_of_a_linear_classifier(
+    shape: Shape, target: int | None
+) -> None:
+    classifier, photographs, linear = linear_problem(shape)
+    length = float(linear.weight.norm())
+    ball = Ball("l2", 0.2 / length)
+    delta = last(Gradient(steps=60, batch_size=7), classifier, photographs, ball, target)
+    torch.testing.assert_close(delta, -ball.eps * linear.weight[None] / length)
+    margins = linear.margin(photographs.images(slice(None)))
+    assert fooled(classifier, photographs, delta) == float((margins < 0.2).float().mean())
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("target", [None, 0])
+@pytest.mark.parametrize("norm", ["l2", "linf"])
+def test_sequential_is_the_projected_sign_step_on_a_linear_classifier(
+    shape: Shape, target: int | None, norm: str
+) -> None:
+    classifier, photographs, linear = linear_problem(shape)
+    # One step that flips every photograph: the first is accepted, and no other is needed.
+    step_size = 0.5 / float(linear.weight.abs().sum())
+    ball = Ball(norm, 0.8 * step_size * (linear.weight.numel() ** 0.5 if norm == "l2" else 1))  # type: ignore[arg-type]
+    delta = last(Sequential(step_size=step_size), classifier, photographs, ball, target)
+    torch.testing.assert_close(delta, -0.8 * step_size * linear.weight.sign()[None])
+
+
+@pytest.mark.parametrize("target", [None, 2])
+@pytest.mark.parametrize("norm", ["l2", "linf"])
+def test_sequential_is_the_paper_loop_line_by_line(norm: str, target: int | None) -> None:
+    """An independent transcription of the released script, in its own [-1, 1] units."""
+    shape = (3, 8, 8)
+    photographs = grey_photographs(40, shape)
+    classifier = balanced_tiny(photographs, 4)
+    network = classifier.network
+    eps, xi = 0.004, 0.4 if norm == "l2" else 0.03
+    x = photographs.images(slice(None)) * 2 - 1
+
+    def f(batch: torch.Tensor) -> torch.Tensor:
+        return network((batch + 1) / 2)
+
+    noise = torch.zeros(1, *shape)
+    orders = rng()
+    accepted = 0
+    y = f(x).argmax(1)
+    for _ in range(2):
+        for i in torch.randperm(len(x), generator=orders).tolist():
+            current = f(x[[i]] + noise).argmax(1)
+            if (target is None and current != y[i]) or (target is not None and current == target):
+                continue
+            adv = (x[[i]] + noise).clone().requires_grad_(True)
+            label = current if target is None else torch.tensor([target])
+            torch.nn.functional.cross_entropy(f(adv), label).backward()
+            sign = adv.grad.sign() * (1 if target is None else -1)
+            candidate = adv.detach() + eps * sign
+            new = f(candidate).argmax(1)
+            if (target is None and new != current) or (target is not None and new == target):
+                accepted += 1
+                noise = candidate - x[[i]]
+                if norm == "l2":
+                    noise = noise * min(1.0, xi / (float(noise.norm()) + 1e-7))
+                else:
+                    noise = noise.clamp(-xi, xi)
+    assert accepted > 5
+    ball = Ball(norm, xi / 2)  # type: ignore[arg-type]
+    mine = last(Sequential(step_size=eps / 2, passes=2), classifier, photographs, ball, target)
+    torch.testing.assert_close(mine * 2, noise, atol=1e-5, rtol=0)
+
+
+def test_sequential_makes_the_passes_of_the_paper() -> None:
+    classifier, photographs, _ = linear_problem((1, 8, 8), n=20)
+    attack = Sequential(step_size=1e-9)  # no step ever flips: all 20 stay unfooled
+    with count_passes(classifier) as passes:
+        last(attack, classifier, photographs, Ball("l2", 1.0))
+    assert (passes.forward, passes.backward) == (20 + 2 * 20, 20)
+
+
+def test_gradient_makes_one_forward_and_one_backward_a_draw() -> None:
+    classifier, photographs, _ = linear_problem((1, 8, 8), n=20)
+    with count_passes(classifier) as passes:
+        last(Gradient(steps=3, batch_size=7), classifier, photographs, Ball("l2", 1.0))
+    assert (passes.forward, passes.backward) == (20 + 21, 21)
+
+
+@pytest.mark.parametrize(
+    ("attack", "norm", "shape", "target"),
+    list(itertools.product(QUICK, ["l2", "linf"], SHAPES, [None, 1])),
+    ids=str,
+)
+def test_every_attack_keeps_its_promises(
+    attack: Attack, norm: str, shape: Shape, target: int | None
+) -> None:
+    photographs = grey_photographs(50, shape)
+    classifier = balanced_tiny(photographs, 3)
+    before = photographs.pixels.clone()
+    ball = Ball(norm, 0.3 if norm == "l2" else 0.02)  # type: ignore[arg-type]
+    snapshots = list(attack(classifier, photographs, ball, target=target, generator=rng()))
+    for delta, _ in snapshots:
+        assert delta.shape == (1, *shape)
+        assert delta.dtype == torch.float32
+        assert ball.size(delta) <= ball.eps * (1 + 1e-5)
+    assert snapshots[-1].images_seen == attack.planned(50)
+    assert torch.equal(snapshots[-1].delta, last(attack, classifier, photographs, ball, target))
+    assert torch.equal(photographs.pixels, before)
+
+
+def test_catalogue_makes_attacks_and_controls() -> None:
+    assert all(isinstance(entry.make(), Attack) for entry in ATTACKS.values())
+    assert all(isinstance(entry.make(), Control) for entry in CONTROLS.values())
+
+
+def test_settings_become_text_and_back() -> None:
+    assert parse_method("gradient:steps=7,kappa=0.5") == Gradient(steps=7, kappa=0.5)
+    assert describe(Sequential(passes=3)) == {
+        "name": "sequential",
+        "step_size": 0.00025,
+        "passes": 3,
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("deepfool", "there is no attack 'deepfool'"),
+        ("gradient:step=3", "gradient has no setting 'step'"),
+        ("gradient:steps=many", "gradient:steps must be a whole number, not 'many'"),
+        ("gradient:steps=0", "gradient needs steps >= 1"),
+        ("sequential:step_size=nan", "sequential needs step_size > 0"),
+    ],
+)
+def test_wrong_methods_are_refused(text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        parse_method(text)
+
+
+@given(st.integers(0, 10_000), st.integers(2, 6))
+def test_margin_is_own_logit_less_the_best_other(seed: int, n_classes: int) -> None:
+    logits = torch.randn(5, n_classes, generator=rng(seed), dtype=torch.float32)
+    labels = torch.randint(n_classes, (5,), generator=rng(seed))
+    expected = [
+        row[label] - max(value for j, value in enumerate(row) if j != label)
+        for row, label in zip(logits.tolist(), labels.tolist(), strict=True)
+    ]
+    torch.testing.assert_close(margin(logits, labels), torch.tensor(expected))
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("norm", ["l2", "linf"])
+def test_random_signs_fill_the_ball(norm: str, shape: Shape) -> None:
+    ball = Ball(norm, 0.5)  # type: ignore[arg-type]
+    delta = RandomSign()(torch.zeros(1, *shape), ball, generator=rng())
+    level = 0.5 if norm == "linf" else 0.5 / delta.numel() ** 0.5
+    torch.testing.assert_close(delta.abs(), torch.full_like(delta, level))
+    assert 0 < float((delta > 0).float().mean()) < 1
+
+
+def test_random_sphere_has_the_radius_and_the_spread_of_the_paper() -> None:
+    reference = torch.zeros(1, 3, 64, 64)
+    sphere = RandomSphere()(reference, Ball("l2", 2.0), generator=rng())
+    assert float(sphere.norm()) == pytest.approx(2.0, rel=1e-6)
+    cube = RandomSphere()(reference, Ball("linf", 0.1), generator=rng())
+    assert float(cube.abs().max()) <= 0.1
+    assert float(cube.square().mean().sqrt()) == pytest.approx(0.1 / 3**0.5, rel=0.02)
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 8, 8), (3, 7, 9), (3, 6, 4)], ids=str)
+def test_phase_randomisation_keeps_the_spectrum_and_the_length(shape: Shape) -> None:
+    reference = torch.randn(1, *shape, generator=rng(1))
+    ball = Ball("l2", float(reference.norm()))
+    delta = PhaseRandomised()(reference, ball, generator=rng())
+    torch.testing.assert_close(
+        torch.fft.fft2(delta).abs(), torch.fft.fft2(reference).abs(), rtol=1e-3, atol=1e-4
+    )
+    assert float(delta.norm()) == pytest.approx(float(reference.norm()), rel=1e-5)
+    cosine = float((delta * reference).sum() / reference.norm() ** 2)
+    assert abs(cosine) < 0.5
+
+
+def test_phase_randomised_nothing_is_nothing() -> None:
+    delta = PhaseRandomised()(torch.zeros(1, 1, 4, 4), Ball("linf", 0.1), generator=rng())
+    assert torch.equal(delta, torch.zeros(1, 1, 4, 4))
+
+
+def test_what_a_system_receives_is_8_bit() -> None:
+    images = torch.rand(2, 3, 5, 5, generator=rng()) * 2 - 0.5
+    levels = as_received(images) * 255
+    torch.testing.assert_close(levels, levels.round(), atol=1e-4, rtol=0)
+    assert float(levels.min()) >= 0
+    assert float(levels.max()) <= 255
+    assert float((as_received(images) - images.clamp(0, 1)).abs().max()) <= 0.5 / 255 + 1e-6

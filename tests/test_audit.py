@@ -1,0 +1,318 @@
+"""The whole spine on a small trained network: figures, files, resumption, refusals."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+import torch
+
+from straylight.attacks import Gradient, Sequential
+from straylight.audit import run
+from straylight.classifier import Classifier
+from straylight.cohort import Cohort, load_cohort
+from straylight.errors import InputError
+from straylight.evaluate import predict_clean, score
+from straylight.finetune import Recipe, finetune
+from straylight.images import ImageSet
+from straylight.plan import Plan, jobs
+from straylight.progress import Silent
+from straylight.results import Audit, json_schema, load_audit
+from straylight.sources import load_natural
+
+PLAN = Plan(
+    zeta=0.1,
+    methods=(Gradient(steps=8, batch_size=8), Sequential(step_size=0.01)),
+    targets=("light",),
+    targeted_methods=(Gradient(steps=8, batch_size=8),),
+    control_seeds=2,
+)
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> tuple[Classifier, ImageSet, Cohort]:
+    """A network trained on two shades, photographs, and 24 medical images."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1], 12)
+    images = rng.integers(90, 130, (24, 32, 32, 3)) + 30 * labels[:, None, None, None]
+    path = tmp_path_factory.mktemp("parts") / "cohort.npz"
+    names = np.array(["dark", "light"])
+    np.savez(path, images=images.astype(np.uint8), labels=labels, class_names=names)
+    cohort = load_cohort(path, (3, 32, 32))
+    recipe = Recipe(
+        backbone="test_resnet", weights="none", epochs=3, batch_size=8, learning_rate=0.05
+    )
+    classifier = finetune(cohort, recipe, path.parent / "model")
+    return classifier, load_natural("builtin:photos", (3, 32, 32), n=33), cohort
+
+
+@pytest.fixture(scope="module")
+def finished(
+    parts: tuple[Classifier, ImageSet, Cohort], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Audit, Path]:
+    out = tmp_path_factory.mktemp("audit") / "deep" / "er"
+    return run(PLAN, *parts, out, show_images=True, command="straylight audit"), out
+
+
+def test_every_audit_follows_the_published_schema(finished: tuple[Audit, Path]) -> None:
+    audit, out = finished
+    jsonschema.Draft202012Validator.check_schema(json_schema())
+    written = json.loads((out / "audit.json").read_text())
+    jsonschema.validate(written, json_schema())
+    assert written == json.loads(json.dumps(audit.to_json()))
+    assert written["schema"] == "straylight.audit/1"
+
+
+def test_an_audit_read_back_is_the_same(finished: tuple[Audit, Path]) -> None:
+    audit, out = finished
+    assert json.dumps(load_audit(out).to_json()) == json.dumps(audit.to_json())
+
+
+def test_it_holds_every_attack_beside_its_controls(finished: tuple[Audit, Path]) -> None:
+    audit, _ = finished
+    assert [item.name for item in audit.of_role("attack")] == [
+        "gradient",
+        "sequential",
+        "gradient to light",
+    ]
+    assert [item.name for item in audit.of_role("control")] == [
+        "random-sphere 1",
+        "random-sphere 2",
+        "random-sign 1",
+        "random-sign 2",
+        "phase-randomised gradient",
+        "phase-randomised sequential",
+        "phase-randomised gradient to light",
+    ]
+    assert {item.threat_model for item in audit.of_role("attack")} == {"T1"}
+    assert {item.threat_model for item in audit.of_role("control")} == {"T0"}
+
+
+def test_perturbations_lie_in_the_budget_and_random_controls_fill_it(
+    finished: tuple[Audit, Path], parts: tuple[Classifier, ImageSet, Cohort]
+) -> None:
+    audit, out = finished
+    eps = audit.budget.eps
+    assert eps == pytest.approx(0.1 * parts[2].images.mean_norm("l2"))
+    assert audit.budget.eps_rms_levels == pytest.approx(eps / (3 * 32 * 32) ** 0.5 * 255)
+    for item in audit.perturbations:
+        delta = np.load(out / item.file, allow_pickle=False)
+        assert delta.shape == (1, 3, 32, 32)
+        assert delta.dtype == np.float32
+        assert item.l2 == pytest.approx(float(np.linalg.norm(delta)), rel=1e-5)
+        assert item.linf == float(np.abs(delta).max())
+        assert item.l2 <= eps * (1 + 1e-5)
+        if item.name.startswith("random"):
+            assert item.l2 == pytest.approx(eps, rel=1e-5)
+        if item.copy_of is not None:
+            original = next(a for a in audit.perturbations if a.name == item.copy_of)
+            assert item.l2 == pytest.approx(original.l2, rel=1e-4)
+
+
+def test_figures_are_those_of_the_files(
+    finished: tuple[Audit, Path], parts: tuple[Classifier, ImageSet, Cohort]
+) -> None:
+    """Count again with numpy, from the written perturbations, as a deployed system would see them."""
+    audit, out = finished
+    classifier, _, cohort = parts
+    clean = classifier.predict_all(cohort.images).numpy()
+    labels = cohort.labels.numpy()
+    x = cohort.images.pixels.numpy().astype(np.float32) / np.float32(255)
+    for item in audit.perturbations:
+        attacked = x + np.load(out / item.file)
+        received = np.round(np.clip(attacked, 0, 1) * 255).astype(np.uint8)
+        under = classifier.predict(torch.from_numpy(received).float() / 255).numpy()
+        raw = classifier.predict(torch.from_numpy(attacked)).numpy()
+        found = item.score
+        assert found.fooled.hits == (under != clean).sum()
+        assert found.fooled_raw.hits == (raw != clean).sum()
+        assert found.correct.hits == (under == labels).sum()
+        assert found.hit(1).hits == (under == 1).sum()
+        assert found.hit_from_elsewhere(1).hits == ((under == 1) & (clean != 1)).sum()
+        for row in range(2):
+            for column in range(2):
+                assert found.confusion[row][column] == ((labels == row) & (under == column)).sum()
+                assert found.transitions[row][column] == ((clean == row) & (under == column)).sum()
+
+
+def test_same_seed_same_bits(
+    finished: tuple[Audit, Path], parts: tuple[Classifier, ImageSet, Cohort], tmp_path: Path
+) -> None:
+    again = run(PLAN, *parts, tmp_path)
+    assert comparable(again) == comparable(finished[0])
+    for item in again.perturbations:
+        assert (tmp_path / item.file).read_bytes() == (finished[1] / item.file).read_bytes()
+
+
+def comparable(audit: Audit) -> list[object]:
+    return [replace(item, seconds=0.0) for item in audit.perturbations]
+
+
+class KilledAfter(Silent):
+    """Stops as a key press would, when the n-th piece of work starts."""
+
+    def __init__(self, starts: int) -> None:
+        self.left = starts
+
+    def start(self, title: str, total: int) -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise KeyboardInterrupt
+
+
+def test_a_killed_audit_goes_on_to_the_same_end(
+    finished: tuple[Audit, Path], parts: tuple[Classifier, ImageSet, Cohort], tmp_path: Path
+) -> None:
+    for starts in (0, 1, 2, 3):
+        with pytest.raises(KeyboardInterrupt):
+            run(PLAN, *parts, tmp_path, tracker=KilledAfter(starts))
+        assert not (tmp_path / "audit.json").exists()
+    done = json.loads((tmp_path / "unfinished.json").read_text())["perturbations"]
+    assert [item["name"] for item in done] == ["gradient", "sequential", "gradient to light"]
+    resumed = run(PLAN, *parts, tmp_path)
+    assert comparable(resumed) == comparable(finished[0])
+    assert [item.seconds for item in resumed.of_role("attack")] == [
+        item["seconds"] for item in done
+    ]
+    assert not (tmp_path / "unfinished.json").exists()
+
+
+def test_nothing_is_overwritten_without_force(
+    parts: tuple[Classifier, ImageSet, Cohort], tmp_path: Path
+) -> None:
+    quick = replace(PLAN, methods=(Gradient(steps=1),), targets=(), control_seeds=1)
+    (tmp_path / "mine.txt").write_text("keep")
+    run(quick, *parts, tmp_path)
+    before = (tmp_path / "audit.json").read_bytes()
+    with pytest.raises(InputError, match="already holds an audit: use --force"):
+        run(quick, *parts, tmp_path)
+    assert (tmp_path / "audit.json").read_bytes() == before
+    run(replace(quick, seed=1), *parts, tmp_path, force=True)
+    assert load_audit(tmp_path).perturbations[0].seed == 1
+    assert (tmp_path / "mine.txt").read_text() == "keep"
+
+
+def test_an_unfinished_audit_of_other_settings_is_kept(
+    parts: tuple[Classifier, ImageSet, Cohort], tmp_path: Path
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(PLAN, *parts, tmp_path, tracker=KilledAfter(2))
+    with pytest.raises(InputError, match="unfinished audit with other settings"):
+        run(replace(PLAN, seed=1), *parts, tmp_path)
+    assert (tmp_path / "unfinished.json").exists()
+    (tmp_path / "unfinished.json").write_text("{")
+    with pytest.raises(InputError, match="is broken"):
+        run(PLAN, *parts, tmp_path)
+
+
+def test_linf_budgets_in_pixel_units(
+    parts: tuple[Classifier, ImageSet, Cohort], tmp_path: Path
+) -> None:
+    plan = Plan(norm="linf", eps=8 / 255, methods=(Gradient(steps=3),), control_seeds=1)
+    audit = run(plan, *parts, tmp_path)
+    assert audit.budget.zeta is None
+    assert audit.budget.eps_rms_levels == pytest.approx(8)
+    assert all(item.linf <= 8 / 255 + 1e-7 for item in audit.perturbations)
+
+
+def test_parts_that_do_not_match_are_refused(
+    parts: tuple[Classifier, ImageSet, Cohort], tmp_path: Path
+) -> None:
+    classifier, photographs, cohort = parts
+    grey = load_natural("builtin:photos", (1, 32, 32), n=3)
+    with pytest.raises(InputError, match=r"has images of shape \(1, 32, 32\)"):
+        run(PLAN, classifier, grey, cohort, tmp_path)
+    renamed = Cohort(cohort.images, cohort.labels, ("light", "dark"))
+    with pytest.raises(InputError, match=r"has the classes light, dark; the classifier has dark"):
+        run(PLAN, classifier, photographs, renamed, tmp_path)
+    with pytest.raises(InputError, match="the target 'none' is none of the classes"):
+        run(replace(PLAN, targets=("none",)), *parts, tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="is a file: give a folder"):
+        run(PLAN, *parts, tmp_path / "file")
+    with pytest.raises(InputError, match=r"cannot be written to \(Not a directory\)"):
+        run(PLAN, *parts, tmp_path / "file" / "below")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"zeta": None}, "give either zeta or eps"),
+        ({"eps": 0.1}, "give either zeta or eps"),
+        ({"methods": ()}, "at least one method"),
+        ({"control_seeds": 0}, "control_seeds must be at least 1"),
+    ],
+)
+def test_impossible_plans_are_refused(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        replace(PLAN, **changes)  # type: ignore[arg-type]
+
+
+def test_runs_of_the_same_name_are_told_apart() -> None:
+    plan = replace(
+        PLAN, methods=(Gradient(), Gradient(steps=2)), targets=("a",), targeted_methods=None
+    )
+    assert [job.name for job in jobs(plan, ("a", "b"))] == [
+        "gradient",
+        "gradient #2",
+        "gradient to a",
+        "gradient to a #2",
+    ]
+
+
+def test_no_perturbation_fools_nobody(parts: tuple[Classifier, ImageSet, Cohort]) -> None:
+    classifier, _, cohort = parts
+    clean = predict_clean(classifier, cohort)
+    found = score(classifier, torch.zeros(1, 3, 32, 32), clean, batch_size=7)
+    assert found.fooled.hits == found.fooled_raw.hits == 0
+    assert found.confusion == clean.confusion
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, r"has no audit\.json"),
+        ("{", "cannot be read as JSON"),
+        ("[]", "does not follow straylight.audit/1 at the top"),
+        ('{"schema": "straylight.audit/1"}', "does not follow straylight.audit/1 at the top"),
+    ],
+)
+def test_broken_audits_are_refused(tmp_path: Path, text: str | None, message: str) -> None:
+    if text is not None:
+        (tmp_path / "audit.json").write_text(text)
+    with pytest.raises(InputError, match=message):
+        load_audit(tmp_path)
+
+
+def test_a_tampered_audit_is_refused(finished: tuple[Audit, Path], tmp_path: Path) -> None:
+    """A file name that leaves the folder never reaches the reader of files."""
+    data = json.loads((finished[1] / "audit.json").read_text())
+    data["perturbations"][0]["file"] = "../../etc/passwd"
+    (tmp_path / "audit.json").write_text(json.dumps(data))
+    with pytest.raises(InputError, match="at perturbations/0/file"):
+        load_audit(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (("perturbations", 0, "confusion"), [[24, 0]], "perturbations/0/confusion is not 2 x 2"),
+        (("perturbations", 1, "transitions"), [[1, 0], [0, 1]], "does not count 24 images"),
+        (("perturbations", 2, "target"), "blue", "perturbations/2/target is no class"),
+        (("perturbations", 2, "n_fooled_raw"), 25, "n_fooled_raw exceeds the 24 images"),
+        (("cohort", "class_names"), ["a", "b"], "cohort/class_names differ"),
+    ],
+)
+def test_an_audit_that_contradicts_itself_is_refused(
+    finished: tuple[Audit, Path], tmp_path: Path, path: tuple[str, ...], value: object, message: str
+) -> None:
+    data = json.loads((finished[1] / "audit.json").read_text())
+    part = data
+    for key in path[:-1]:
+        part = part[key]
+    part[path[-1]] = value
+    (tmp_path / "audit.json").write_text(json.dumps(data))
+    with pytest.raises(InputError, match=message):
+        load_audit(tmp_path)

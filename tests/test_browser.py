@@ -1,0 +1,113 @@
+"""The report in a real browser: it shows, it fits, it asks for nothing and runs nothing."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from straylight.report import write_report
+from straylight.results import save_audit
+from test_report import fixed_audit, write_arrays
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+CHROMIUM = shutil.which("chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on the PATH")
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+HOOK = "window.alerts = []; window.alert = message => window.alerts.push(message);"
+
+
+@dataclass
+class Seen:
+    """What the browser told while the page was open."""
+
+    errors: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = write_arrays(tmp_path_factory.mktemp("report") / "audit")
+    save_audit(fixed_audit(), folder)
+    return write_report(folder)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["playwright.Browser"]:
+    with playwright.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS, headless=True)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(params=[1280, 390], ids=["wide", "narrow"])
+def page(
+    request: pytest.FixtureRequest, browser: "playwright.Browser"
+) -> Iterator["playwright.Page"]:
+    opened = browser.new_page(viewport={"width": request.param, "height": 900})
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def seen(page: "playwright.Page", report: Path) -> Seen:
+    """Open the report, with every section unfolded."""
+    found = Seen()
+    page.on("console", lambda message: found.errors.append(message.text))
+    page.on("pageerror", lambda error: found.errors.append(str(error)))
+    page.on("dialog", lambda dialog: found.errors.append(dialog.message))
+    page.on("request", lambda request: found.requests.append(request.url))
+    page.add_init_script(HOOK)
+    page.goto(report.as_uri(), wait_until="load")
+    page.evaluate("document.querySelectorAll('details').forEach(item => item.open = true)")
+    return found
+
+
+def test_nothing_is_asked_for_and_nothing_runs(
+    page: "playwright.Page", seen: Seen, report: Path
+) -> None:
+    assert seen.errors == []
+    assert {url for url in seen.requests if not url.startswith("data:")} == {report.as_uri()}
+    assert page.evaluate("window.alerts") == []
+
+
+def test_everything_is_shown(page: "playwright.Page", seen: Seen) -> None:
+    headline = page.locator("h1")
+    assert headline.is_visible()
+    assert "of the predictions" in headline.inner_text()
+    assert page.locator(".verdict").is_visible()
+    broken = "[...document.images].filter(image => !image.naturalWidth).length"
+    assert page.evaluate(broken) == 0
+    assert page.locator("svg[role=img] circle").count() == 5
+
+
+def test_nothing_overflows(page: "playwright.Page", seen: Seen) -> None:
+    width = page.viewport_size["width"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    outside = """width => [...document.querySelectorAll("body *")]
+        .filter(item => !item.closest(".scroll > *, pre > *, svg"))
+        .filter(item => item.getBoundingClientRect().right > width + 0.5)
+        .map(item => item.outerHTML.slice(0, 80))"""
+    assert page.evaluate(outside, width) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_is_legible_in_both_modes(page: "playwright.Page", seen: Seen, scheme: str) -> None:
+    page.emulate_media(color_scheme=scheme)
+    lightness = """name => {
+        const [r, g, b] = getComputedStyle(document.body)[name].match(/[0-9.]+/g).map(Number);
+        return (r + g + b) / 765;
+    }"""
+    difference = page.evaluate(lightness, "backgroundColor") - page.evaluate(lightness, "color")
+    assert difference > 0.7 if scheme == "light" else difference < -0.7

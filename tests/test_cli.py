@@ -1,0 +1,181 @@
+"""The command line, in-process: what it prints, what it writes, and how it refuses."""
+
+import json
+import shutil
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors.torch import save_file
+
+from straylight.cli import main, parse_arguments
+from straylight.errors import InputError
+from straylight.results import json_schema
+
+
+def straylight(*arguments: object) -> None:
+    main([str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A trained model, photographs and a cohort, made by the commands themselves."""
+    root = tmp_path_factory.mktemp("world")
+    rng = np.random.default_rng(0)
+    for label, level in (("dark", 90), ("light", 130)):
+        (root / "medical" / label).mkdir(parents=True)
+        for number in range(12):
+            pixels = rng.integers(level - 30, level + 30, (32, 32, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(root / "medical" / label / f"{number}.png")
+    (root / "photos" / "deep").mkdir(parents=True)
+    for number in range(9):
+        pixels = rng.integers(0, 256, (40, 50, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(root / "photos" / "deep" / f"{number}.jpg")
+    straylight(
+        "finetune", "--data", root / "medical", "--backbone", "test_resnet", "--weights", "none",
+        "--size", 32, "--epochs", 2, "--batch-size", 8, "--out", root / "model",
+    )  # fmt: skip
+    return root
+
+
+def audit(root: Path, out: Path, *extra: object) -> list[object]:
+    return [
+        "audit", "--model", root / "model", "--natural", root / "photos",
+        "--cohort", root / "medical", "--zeta", 0.1, "--method", "gradient:steps=2",
+        "--control-seeds", 1, "--out", out, *extra,
+    ]  # fmt: skip
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as ended:
+        straylight(*arguments)
+    assert ended.value.code == 2
+    printed = capsys.readouterr()
+    assert "Traceback" not in printed.err + printed.out
+    assert printed.err.count("straylight: ") == 1
+    return printed.err.strip()
+
+
+def test_an_audit_from_the_command_line(
+    world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    straylight(*audit(world, tmp_path / "a", "--target", "all"))
+    printed = capsys.readouterr().out
+    written = json.loads((tmp_path / "a" / "audit.json").read_text())
+    names = [item["name"] for item in written["perturbations"]]
+    assert names[:3] == ["gradient", "gradient to dark", "gradient to light"]
+    for name in names[:3]:
+        assert name in printed
+    assert "random-sign (max of 1)" in printed
+    assert str(tmp_path / "a" / "report.html") in printed
+    assert (tmp_path / "a" / "report.html").stat().st_size > 10_000
+
+
+def test_json_is_for_machines(
+    world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    straylight(*audit(world, tmp_path / "a", "--json"))
+    printed = json.loads(capsys.readouterr().out)
+    jsonschema.validate(printed, json_schema())
+    (tmp_path / "a" / "report.html").unlink()
+    straylight("report", tmp_path / "a", "--json")
+    assert json.loads(capsys.readouterr().out) == printed
+    assert (tmp_path / "a" / "report.html").exists()
+
+
+def test_the_catalogue(capsys: pytest.CaptureFixture[str]) -> None:
+    straylight("attacks", "--json")
+    entries = json.loads(capsys.readouterr().out)
+    assert {entry["name"]: entry["role"] for entry in entries} == {
+        "gradient": "attack",
+        "sequential": "attack",
+        "random-sphere": "control",
+        "random-sign": "control",
+        "phase-randomised": "control",
+    }
+    straylight("attacks")
+    printed = capsys.readouterr().out
+    assert all(entry["url"] in printed and entry["summary"] in printed for entry in entries)
+
+
+@pytest.mark.parametrize("command", ["", "demo", "audit", "finetune", "report", "attacks"])
+def test_help_teaches_by_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        straylight(*filter(None, [command]), "--help")
+    assert ended.value.code == 0
+    assert f"straylight {command or 'demo'}" in capsys.readouterr().out
+
+
+def test_bad_input_is_one_sentence_and_status_2(
+    world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "manifest.csv").write_text("file,label\nx.png,dark\n")
+    shutil.copytree(world / "model", tmp_path / "pickle")
+    (tmp_path / "pickle" / "model.safetensors").write_bytes(b"\x80\x05K\x01.")
+    out = tmp_path / "out"
+    cases = {
+        "zeta must lie in (0, 1]": audit(world, out, "--zeta", "nan"),
+        "zeta must lie in (0, 1], not 0.0": audit(world, out, "--zeta", 0),
+        "give either zeta or eps": audit(world, out, "--eps", 0.1),
+        "there is no attack 'magic'": audit(world, out, "--method", "magic"),
+        "the target 'blue' is none of the classes dark, light": audit(world, out, "--target", "blue"),
+        "holds no image file": audit(world, out, "--natural", tmp_path / "empty"),
+        "has no model.json": audit(world, out, "--model", tmp_path / "empty"),
+        "is not a safetensors file": audit(world, out, "--model", tmp_path / "pickle"),
+        "the file x.png does not exist": audit(world, out, "--cohort", tmp_path / "manifest.csv"),
+        "has the class deep, which": audit(world, out, "--cohort", world / "photos"),
+        "cannot be written to": audit(world, tmp_path / "manifest.csv" / "out"),
+        "has 9 photographs, fewer than the 10": audit(world, out, "--photographs", 10),
+        "has no audit.json": ["report", tmp_path / "empty"],
+    }  # fmt: skip
+    for message, arguments in cases.items():
+        assert message in refusal(capsys, *arguments)
+    assert not out.exists() or not any(out.iterdir())
+
+
+def test_bad_training_input_is_refused(
+    world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_file({}, tmp_path / "none.safetensors")
+
+    def command(*extra: object) -> list[object]:
+        base = ["finetune", "--data", world / "medical", "--backbone", "test_resnet", "--size", 32]
+        return [*base, "--out", tmp_path / "m", *extra]
+
+    for message, extra in {
+        "timm has no model 'resnet_zzz'": ["--weights", "none", "--backbone", "resnet_zzz"],
+        "does not exist: give a .safetensors file": ["--weights", tmp_path / "nowhere.safetensors"],
+        "does not fit the architecture": ["--weights", tmp_path / "none.safetensors"],
+        "--backbone-arg 'pad' must be NAME=VALUE": ["--weights", "none", "--backbone-arg", "pad"],
+        "--size must be at least 1": ["--weights", "none", "--size", 0],
+        "epochs must be at least 1": ["--weights", "none", "--epochs", 0],
+    }.items():
+        assert message in refusal(capsys, *command(*extra))
+
+
+def test_skipped_files_are_named(
+    world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(world / "photos", tmp_path / "photos")
+    (tmp_path / "photos" / "cut.jpg").write_bytes(b"\xff\xd8\xff")
+    straylight(*audit(world, tmp_path / "a", "--natural", tmp_path / "photos"))
+    assert "skipped cut.jpg" in capsys.readouterr().err
+    written = json.loads((tmp_path / "a" / "audit.json").read_text())
+    assert written["natural"]["n"] == 9
+    assert [item["file"] for item in written["natural"]["skipped"]] == ["cut.jpg"]
+
+
+def test_backbone_arguments_are_json_where_they_can_be() -> None:
+    pairs = ("pad_type=same", "drop_rate=0.1", "channels=[8, 16]", "global_pool=")
+    assert parse_arguments(pairs) == {
+        "pad_type": "same",
+        "drop_rate": 0.1,
+        "channels": [8, 16],
+        "global_pool": "",
+    }
+    with pytest.raises(InputError):
+        parse_arguments(("x",))

@@ -1,0 +1,173 @@
+"""Training: it learns, repeats, resumes, and never sees what it validates on."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from straylight.classifier import load_classifier
+from straylight.cohort import Cohort, load_cohort
+from straylight.errors import InputError
+from straylight.finetune import Recipe, augment, finetune, one_cycle, split
+from straylight.images import ImageSet
+from straylight.progress import Silent
+
+RECIPE = Recipe(backbone="test_resnet", weights="none", epochs=3, batch_size=8, learning_rate=0.05)
+
+
+@pytest.fixture
+def data(class_folders: Path) -> Cohort:
+    return load_cohort(class_folders, (3, 32, 32))
+
+
+class KilledAt(Silent):
+    """Stops the training as a key press would, at a given step."""
+
+    def __init__(self, step: int) -> None:
+        self.left = step
+
+    def advance(self, units: int, note: str = "") -> None:
+        self.left -= bool(note)
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+
+def test_it_learns_two_shades(data: Cohort, tmp_path: Path) -> None:
+    classifier = finetune(data, RECIPE, tmp_path / "m")
+    assert torch.equal(classifier.predict_all(data.images), data.labels)
+    loaded = load_classifier(tmp_path / "m")
+    assert torch.equal(loaded.predict_all(data.images), data.labels)
+    assert len(loaded.card["training"]["history"]) == 3
+    assert loaded.card["training"]["images"] + loaded.card["training"]["validation_images"] == 24
+    assert [file.name for file in sorted((tmp_path / "m").iterdir())] == [
+        "model.json",
+        "model.safetensors",
+    ]
+
+
+def test_an_interrupted_training_ends_as_an_undisturbed_one(data: Cohort, tmp_path: Path) -> None:
+    finetune(data, RECIPE, tmp_path / "whole")
+    for step in (1, 3, 6):
+        out = tmp_path / f"killed-{step}"
+        with pytest.raises(KeyboardInterrupt):
+            finetune(data, RECIPE, out, KilledAt(step))
+        finetune(data, RECIPE, out)
+        whole, resumed = (
+            load_file(folder / "model.safetensors") for folder in (tmp_path / "whole", out)
+        )
+        assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+        assert (out / "model.json").read_text() == (tmp_path / "whole" / "model.json").read_text()
+
+
+def test_a_training_in_the_way_is_kept(data: Cohort, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        finetune(data, RECIPE, tmp_path, KilledAt(3))
+    before = (tmp_path / "checkpoint.safetensors").read_bytes()
+    other = Recipe(backbone="test_resnet", weights="none", epochs=9)
+    with pytest.raises(InputError, match="unfinished training with other settings"):
+        finetune(data, other, tmp_path)
+    assert (tmp_path / "checkpoint.safetensors").read_bytes() == before
+    finetune(data, RECIPE, tmp_path)
+    with pytest.raises(InputError, match="already holds a model"):
+        finetune(data, RECIPE, tmp_path)
+
+
+def test_validation_is_apart_and_of_every_class() -> None:
+    labels = torch.tensor([0] * 50 + [1] * 7 + [2] * 2)
+    train, validation = split(labels, 0.1, seed=3)
+    assert sorted([*train.tolist(), *validation.tolist()]) == list(range(59))
+    assert labels[validation].bincount().tolist() == [5, 1, 1]
+    assert torch.equal(train, split(labels, 0.1, seed=3)[0])
+    with pytest.raises(InputError, match="class number 1 has one image"):
+        split(torch.tensor([0, 0, 1]), 0.1, seed=0)
+
+
+def test_training_is_class_balanced(tmp_path: Path) -> None:
+    """With 60 images against 4, both classes are drawn about equally often."""
+    pixels = torch.zeros(64, 3, 32, 32, dtype=torch.uint8)
+    pixels[60:] = 255
+    data = Cohort(ImageSet(pixels, "x"), torch.tensor([0] * 60 + [1] * 4), ("many", "few"))
+    seen = []
+    recipe = Recipe(backbone="test_resnet", weights="none", epochs=1, batch_size=8)
+    original = ImageSet.images
+
+    def spy(images: ImageSet, index: torch.Tensor | slice) -> torch.Tensor:
+        found = original(images, index)
+        seen.append(float(found.mean()))
+        return found
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr(ImageSet, "images", spy)
+    try:
+        finetune(data, recipe, tmp_path)
+    finally:
+        patch.undo()
+    assert 0.3 < sum(seen[:7]) / 7 < 0.7
+
+
+def test_one_cycle_rises_then_falls_to_nothing() -> None:
+    rates = [one_cycle(step, 100, 0.02) for step in range(100)]
+    assert max(rates) == pytest.approx(0.02)
+    assert rates.index(max(rates)) == 15
+    assert rates[0] == pytest.approx(0.02 / 16)
+    assert rates[-1] < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("flips", "allowed"),
+    [
+        ("none", [lambda x: x]),
+        ("horizontal", [lambda x: x, lambda x: x.flip(2)]),
+        ("both", [lambda x: x, lambda x: x.flip(2), lambda x: x.flip(1), lambda x: x.flip(1, 2)]),
+    ],
+)
+def test_flips_are_what_they_say(
+    flips: str, allowed: list[Callable[[torch.Tensor], torch.Tensor]]
+) -> None:
+    generator = torch.Generator().manual_seed(0)
+    images = torch.rand(40, 3, 5, 6, generator=generator)
+    recipe = Recipe(backbone="x", flips=flips)  # type: ignore[arg-type]
+    kinds = set()
+    for before, after in zip(images, augment(images, recipe, generator), strict=True):
+        kinds.add(next(k for k, flip in enumerate(allowed) if torch.equal(flip(before), after)))
+    assert len(kinds) == len(allowed)
+
+
+def test_shift_moves_by_at_most_its_share() -> None:
+    images = torch.zeros(64, 1, 40, 40)
+    images[:, :, 20, 20] = 1
+    recipe = Recipe(backbone="x", flips="none", shift=0.05)
+    moved = augment(images, recipe, torch.Generator().manual_seed(0))
+    rows = (moved.sum((1, 3)) * torch.arange(40)).sum(1) / moved.sum((1, 2, 3))
+    assert float((rows - 20).abs().max()) <= 2.01
+    assert float((rows - 20).abs().max()) > 1.5
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"epochs": 0}, "epochs must be at least 1"),
+        ({"batch_size": 1}, "batch_size at least 2"),
+        ({"validation": 1.0}, "validation must lie between"),
+        ({"learning_rate": float("nan")}, "learning_rate must be positive"),
+    ],
+)
+def test_impossible_recipes_are_refused(changes: dict[str, float], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        Recipe(backbone="x", **changes)  # type: ignore[arg-type]
+
+
+def test_public_weights_that_cannot_be_had_are_told(
+    data: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    recipe = Recipe(backbone="test_resnet", weights="pretrained")
+    monkeypatch.setattr("timm.create_model", refuse)
+    with pytest.raises(InputError, match="public weights of test_resnet cannot be loaded"):
+        finetune(data, recipe, tmp_path)
+
+
+def refuse(*_: object, **__: object) -> None:
+    raise OSError("no connection")

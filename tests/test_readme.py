@@ -1,0 +1,75 @@
+"""The README's commands exist and its tables are those of the recorded results."""
+
+import importlib.util
+import json
+import re
+import shlex
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import tyro
+
+from straylight.attacks import ATTACKS, CONTROLS
+from straylight.cli import Command
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def tables() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("readme", ROOT / "benchmarks" / "readme.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def commands() -> list[str]:
+    """All `straylight ...` lines of the README's shell blocks, continued lines joined."""
+    blocks = re.findall(r"^```\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+    lines = "".join(blocks).replace("\\\n", " ").splitlines()
+    return [line.partition("#")[0].strip() for line in lines if line.startswith("straylight ")]
+
+
+@pytest.mark.parametrize("command", commands())
+def test_every_command_of_the_readme_is_understood(command: str) -> None:
+    tyro.cli(Command, args=shlex.split(command)[1:], config=(tyro.conf.FlagCreatePairsOff,))
+
+
+def test_the_tables_are_those_of_the_results() -> None:
+    results = json.loads((ROOT / "benchmarks" / "results.json").read_text())
+    assert tables().written(README, results) == README
+    for part in results:
+        assert f"<!-- table:{part} -->" in README
+
+
+def test_every_attack_and_control_is_in_the_readme() -> None:
+    for name, entry in [*ATTACKS.items(), *CONTROLS.items()]:
+        assert f"| `{name}` |" in README
+        assert entry.url in README
+
+
+def test_the_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ten lines of Python, on small files of the names they use."""
+    import numpy as np
+    import torch
+    from PIL import Image
+
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    Path("photos").mkdir()
+    for number in range(6):
+        pixels = rng.integers(0, 256, (30, 30, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(f"photos/{number}.png")
+    Path("test.csv").write_text("file,label\nphotos/0.png,benign\nphotos/1.png,malignant\n")
+    (code,) = re.findall(r"^```python\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+    network = torch.nn.Sequential(
+        torch.nn.AdaptiveAvgPool2d(2), torch.nn.Flatten(), torch.nn.Linear(12, 2)
+    )
+    small = (
+        code.replace("224, 224", "16, 16").replace("n=1000", "n=6").replace("steps=300", "steps=2")
+    )
+    exec(small, {"network": network})
+    assert Path("audits/mine/report.html").exists()
