@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from straylight.counts import Proportion, Score, percent
-from straylight.results import Audit, Perturbation, load_audit, matrix
+from straylight.counts import Proportion, Score, matrix, percent
+from straylight.results import Audit, Perturbation, load_audit
 
 HERE = Path(__file__).parent
 RESULTS, README = HERE / "results.json", HERE.parent / "README.md"

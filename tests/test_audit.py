@@ -15,11 +15,13 @@ from straylight.classifier import Classifier
 from straylight.cohort import Cohort, load_cohort
 from straylight.errors import InputError
 from straylight.evaluate import predict_clean, score
-from straylight.finetune import Recipe, finetune
+from straylight.finetune import finetune
 from straylight.images import ImageSet
 from straylight.plan import Plan, jobs
 from straylight.progress import Silent
-from straylight.results import Audit, json_schema, load_audit
+from straylight.recipe import Recipe
+from straylight.results import Audit, load_audit
+from straylight.schema import json_schema
 from straylight.sources import load_natural
 
 PLAN = Plan(

@@ -11,16 +11,11 @@ from safetensors.torch import load_file, save_file
 from torchvision.transforms.v2.functional import normalize
 
 from oracles import grey_photographs
-from straylight.classifier import (
-    Classifier,
-    ModelCard,
-    count_passes,
-    load_classifier,
-    load_weights,
-    save_classifier,
-)
+from straylight.classifier import Classifier, count_passes
 from straylight.errors import InputError
 from straylight.images import ImageSet
+from straylight.modelcard import ModelCard, load_classifier, save_classifier
+from straylight.weights import load_weights
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from straylight.cli import main, parse_arguments
 from straylight.errors import InputError
-from straylight.results import json_schema
+from straylight.schema import json_schema
 
 
 def straylight(*arguments: object) -> None:

@@ -12,13 +12,12 @@ from safetensors.torch import load_file
 
 from straylight import demo
 from straylight.attacks import Gradient
-from straylight.classifier import build_network, load_weights
-from straylight.counts import Score
+from straylight.counts import Score, matrix
 from straylight.demo.phantoms import CLASS_NAMES, phantoms
 from straylight.errors import InputError
-from straylight.finetune import Recipe
 from straylight.progress import Silent
-from straylight.results import matrix
+from straylight.recipe import Recipe
+from straylight.weights import build_network, load_weights
 
 SHIPPED = Path(str(files("straylight") / "demo"))
 CARD = json.loads((SHIPPED / "backbone.json").read_text())

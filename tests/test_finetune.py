@@ -7,12 +7,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from straylight.classifier import load_classifier
 from straylight.cohort import Cohort, load_cohort
 from straylight.errors import InputError
-from straylight.finetune import Recipe, augment, finetune, one_cycle, split
+from straylight.finetune import finetune
 from straylight.images import ImageSet
+from straylight.modelcard import load_classifier
 from straylight.progress import Silent
+from straylight.recipe import Recipe, augment, one_cycle, split
 
 RECIPE = Recipe(backbone="test_resnet", weights="none", epochs=3, batch_size=8, learning_rate=0.05)
 

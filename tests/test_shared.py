@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from straylight.classifier import Classifier, build_network, load_weights
+from straylight.classifier import Classifier
 from straylight.cohort import load_cohort
 from straylight.images import ImageSet
 from straylight.sources import load_natural
+from straylight.weights import build_network, load_weights
 
 pytestmark = pytest.mark.shared
 

@@ -14,7 +14,6 @@ from straylight.attacks import Snapshot as Snapshot
 from straylight.audit import run as run
 from straylight.ball import Ball as Ball
 from straylight.classifier import Classifier as Classifier
-from straylight.classifier import load_classifier as load_classifier
 from straylight.cohort import Cohort as Cohort
 from straylight.cohort import load_cohort as load_cohort
 from straylight.counts import Proportion as Proportion
@@ -22,10 +21,11 @@ from straylight.counts import Score as Score
 from straylight.errors import InputError as InputError
 from straylight.evaluate import predict_clean as predict_clean
 from straylight.evaluate import score as score
-from straylight.finetune import Recipe as Recipe
 from straylight.finetune import finetune as finetune
 from straylight.images import ImageSet as ImageSet
+from straylight.modelcard import load_classifier as load_classifier
 from straylight.plan import Plan as Plan
+from straylight.recipe import Recipe as Recipe
 from straylight.report import render as render
 from straylight.report import write_report as write_report
 from straylight.results import Audit as Audit

@@ -8,24 +8,22 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
 from straylight.attacks import ATTACKS, CONTROLS, parse_method
 from straylight.audit import run
 from straylight.ball import Norm
-from straylight.classifier import load_classifier
 from straylight.cohort import load_cohort
-from straylight.counts import percent
 from straylight.errors import InputError
-from straylight.finetune import PRETRAINED, Flips, Recipe, finetune
+from straylight.finetune import finetune
+from straylight.modelcard import load_classifier
 from straylight.plan import Plan
 from straylight.progress import progress
-from straylight.report import write_report
-from straylight.results import Audit, load_audit
+from straylight.recipe import PRETRAINED, Flips, Recipe
+from straylight.results import load_audit
 from straylight.sources import load_natural
 from straylight.tensors import LEVELS, Shape
+from straylight.terminal import print_json, show
 
 ALL = "all"
 
@@ -273,64 +271,6 @@ class DemoCommand:
         for name, audit in audits.items():
             out.print(f"\n[bold]{name}[/bold]: {audit.cohort.note}", highlight=False)
             show(audit, self.out / name, out, as_json=False)
-
-
-def show(audit: Audit, folder: Path, out: Console, *, as_json: bool) -> None:
-    """Write the report and print the audit."""
-    report = write_report(folder)
-    if as_json:
-        print_json(out, audit.to_json())
-        return
-    out.print(summary_table(audit))
-    out.print(f"Report: {report}", markup=False, highlight=False, soft_wrap=True)
-
-
-def summary_table(audit: Audit) -> Table:
-    """Lay out the attacks, and below them the best control of each kind."""
-    budget = audit.budget
-    zeta = "" if budget.zeta is None else f"zeta {100 * budget.zeta:g} %, "
-    table = Table(
-        title=f"{budget.norm}, {zeta}{budget.eps_rms_levels:.1f} grey levels RMS at most; "
-        f"{audit.cohort.n} images, clean accuracy {percent(audit.cohort.clean.correct.rate)} %",
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-        pad_edge=False,
-    )
-    for column in ("", "fooled %", "95 % CI", "target %", "acc. %", "seen as"):
-        left = column in ("", "seen as")
-        table.add_column(column, justify="left" if left else "right", no_wrap=True)
-    names = audit.model.class_names
-    controls = audit.of_role("control")
-    kinds = dict.fromkeys(control.method["name"] for control in controls)
-    best = [
-        max(
-            (control for control in controls if control.method["name"] == kind),
-            key=lambda control: control.score.fooled.rate,
-        )
-        for kind in kinds
-    ]
-    for item in [*audit.of_role("attack"), *best]:
-        found = item.score
-        count = sum(control.method["name"] == item.method["name"] for control in controls)
-        name = item.name if item.role == "attack" else f"{item.method['name']} (max of {count})"
-        target = None if item.target is None else names.index(item.target)
-        low, high = found.fooled.ci95
-        table.add_row(
-            name,
-            percent(found.fooled.rate),
-            f"{100 * low:.0f}-{100 * high:.0f}",
-            "" if target is None or item.role == "control" else percent(found.hit(target).rate),
-            percent(found.correct.rate),
-            f"{names[found.dominant_class]} {percent(found.dominant.rate, 0)} %",
-            end_section=item is audit.of_role("attack")[-1],
-        )
-    return table
-
-
-def print_json(out: Console, data: object) -> None:
-    """Print data for machines: no colours, no wrapping."""
-    out.file.write(json.dumps(data, indent=1) + "\n")
 
 
 def command_line() -> str:

@@ -131,3 +131,8 @@ class Score:
         elsewhere = self.n - int(self._transitions[target].sum())
         hits = int(self._transitions[:, target].sum()) - int(self._transitions[target, target])
         return Proportion(hits, elsewhere)
+
+
+def matrix(rows: list[list[int]]) -> Matrix:
+    """Freeze a table of counts."""
+    return tuple(tuple(row) for row in rows)

@@ -14,16 +14,18 @@ import torch
 
 from straylight.attacks import Gradient
 from straylight.audit import run
-from straylight.classifier import Classifier, load_classifier
+from straylight.classifier import Classifier
 from straylight.cohort import Cohort
 from straylight.demo.phantoms import CLASS_NAMES, phantoms
 from straylight.errors import InputError
 from straylight.files import make_folder
-from straylight.finetune import RANDOM, Recipe, finetune
+from straylight.finetune import finetune
 from straylight.images import ImageSet
 from straylight.ledger import check_free
+from straylight.modelcard import load_classifier
 from straylight.plan import Plan
 from straylight.progress import Silent, Tracker
+from straylight.recipe import RANDOM, Recipe
 from straylight.results import Audit
 from straylight.sources import PHOTOS, load_natural
 from straylight.tensors import Shape

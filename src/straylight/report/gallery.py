@@ -15,7 +15,8 @@ from straylight.report.figures import (
 )
 from straylight.report.tables import share
 from straylight.report.verdict import Verdict
-from straylight.results import Audit, Json, Perturbation
+from straylight.results import Audit, Perturbation
+from straylight.schema import Json
 from straylight.tensors import Shape, from_pixels
 
 

@@ -4,7 +4,8 @@ import json
 from dataclasses import dataclass
 
 from straylight.counts import Matrix, Proportion, percent
-from straylight.results import Json, Perturbation
+from straylight.results import Perturbation
+from straylight.schema import Json
 from straylight.tensors import LEVELS
 
 NONE = "\N{EN DASH}"

@@ -1,0 +1,70 @@
+"""What an audit looks like in a terminal, and as JSON for machines."""
+
+import json
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from straylight.counts import percent
+from straylight.report import write_report
+from straylight.results import Audit
+
+
+def show(audit: Audit, folder: Path, out: Console, *, as_json: bool) -> None:
+    """Write the report and print the audit."""
+    report = write_report(folder)
+    if as_json:
+        print_json(out, audit.to_json())
+        return
+    out.print(summary_table(audit))
+    out.print(f"Report: {report}", markup=False, highlight=False, soft_wrap=True)
+
+
+def summary_table(audit: Audit) -> Table:
+    """Lay out the attacks, and below them the best control of each kind."""
+    budget = audit.budget
+    zeta = "" if budget.zeta is None else f"zeta {100 * budget.zeta:g} %, "
+    table = Table(
+        title=f"{budget.norm}, {zeta}{budget.eps_rms_levels:.1f} grey levels RMS at most; "
+        f"{audit.cohort.n} images, clean accuracy {percent(audit.cohort.clean.correct.rate)} %",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
+    for column in ("", "fooled %", "95 % CI", "target %", "acc. %", "seen as"):
+        left = column in ("", "seen as")
+        table.add_column(column, justify="left" if left else "right", no_wrap=True)
+    names = audit.model.class_names
+    controls = audit.of_role("control")
+    kinds = dict.fromkeys(control.method["name"] for control in controls)
+    best = [
+        max(
+            (control for control in controls if control.method["name"] == kind),
+            key=lambda control: control.score.fooled.rate,
+        )
+        for kind in kinds
+    ]
+    for item in [*audit.of_role("attack"), *best]:
+        found = item.score
+        count = sum(control.method["name"] == item.method["name"] for control in controls)
+        name = item.name if item.role == "attack" else f"{item.method['name']} (max of {count})"
+        target = None if item.target is None else names.index(item.target)
+        low, high = found.fooled.ci95
+        table.add_row(
+            name,
+            percent(found.fooled.rate),
+            f"{100 * low:.0f}-{100 * high:.0f}",
+            "" if target is None or item.role == "control" else percent(found.hit(target).rate),
+            percent(found.correct.rate),
+            f"{names[found.dominant_class]} {percent(found.dominant.rate, 0)} %",
+            end_section=item is audit.of_role("attack")[-1],
+        )
+    return table
+
+
+def print_json(out: Console, data: object) -> None:
+    """Print data for machines: no colours, no wrapping."""
+    out.file.write(json.dumps(data, indent=1) + "\n")

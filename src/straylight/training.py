@@ -1,0 +1,169 @@
+"""One training run, epoch by epoch, with a checkpoint after each."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from straylight.classifier import Classifier
+from straylight.cohort import Cohort
+from straylight.errors import InputError
+from straylight.modelcard import ModelCard, save_classifier
+from straylight.recipe import Recipe, augment, one_cycle
+
+CHECKPOINT = "checkpoint.safetensors"
+
+
+class Training:
+    """The state of one training run: everything a checkpoint must hold."""
+
+    def __init__(
+        self,
+        data: Cohort,
+        recipe: Recipe,
+        *,
+        train: Tensor,
+        validation: Tensor,
+        network: nn.Module,
+        out: Path,
+    ) -> None:
+        self.data, self.train, self.validation = data, train, validation
+        self.recipe, self.network, self.out = recipe, network, out
+        self.epoch = 0
+        self.history: list[dict[str, float]] = []
+        self.best: dict[str, Tensor] = {}
+        self.losses: list[float] = []
+        self.optimiser = torch.optim.SGD(
+            network.parameters(), momentum=0.9, nesterov=True, weight_decay=recipe.weight_decay
+        )
+        self.steps_per_epoch = max(1, len(train) // recipe.batch_size)
+        self.settings = json.dumps(asdict(replace(recipe, weights=Path(recipe.weights).name)))
+
+    def classifier(self) -> Classifier:
+        """Wrap the network as it stands (this freezes it and puts it in evaluation mode)."""
+        return self.card().classifier(self.network, str(self.out))
+
+    def card(self) -> ModelCard:
+        training = json.loads(self.settings) | {
+            "images": len(self.train),
+            "validation_images": len(self.validation),
+            "data_sha256": self.data.images.sha256,
+            "history": self.history,
+        }
+        return ModelCard(
+            architecture=self.recipe.backbone,
+            arguments=self.recipe.backbone_args,
+            shape=self.data.images.shape,
+            class_names=self.data.class_names,
+            mean=self.recipe.mean,
+            std=self.recipe.std,
+            training=training,
+        )
+
+    def train_epoch(self) -> Iterator[float]:
+        """Take the steps of one epoch; yield the loss of each."""
+        # Every epoch has its own seed, so that a resumed run repeats the undisturbed one.
+        torch.manual_seed(self.recipe.seed * 100_003 + self.epoch + 1)
+        generator = torch.Generator().manual_seed(self.recipe.seed * 100_003 + self.epoch + 1)
+        classifier = self.classifier()
+        self.network.requires_grad_(True).train()
+        labels = self.data.labels[self.train]
+        weights = 1.0 / labels.bincount()[labels]
+        order = torch.multinomial(
+            weights.double(),
+            self.steps_per_epoch * self.recipe.batch_size,
+            True,
+            generator=generator,
+        )
+        total = self.recipe.epochs * self.steps_per_epoch
+        for step, batch in enumerate(torch.split(self.train[order], self.recipe.batch_size)):
+            done = self.epoch * self.steps_per_epoch + step
+            self.optimiser.param_groups[0]["lr"] = one_cycle(done, total, self.recipe.learning_rate)
+            images = augment(self.data.images.images(batch), self.recipe, generator)
+            loss = F.cross_entropy(classifier(images), self.data.labels[batch])
+            self.optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            self.optimiser.step()
+            self.losses.append(loss.item())
+            yield loss.item()
+
+    def finish_epoch(self) -> None:
+        """Measure on the validation part, keep the best weights, and write a checkpoint."""
+        classifier = self.classifier()
+        hits = sum(
+            int(
+                (
+                    classifier.predict(self.data.images.images(batch)) == self.data.labels[batch]
+                ).sum()
+            )
+            for batch in torch.split(self.validation, 64)
+        )
+        accuracy = hits / len(self.validation)
+        if accuracy >= max((entry["validation_accuracy"] for entry in self.history), default=0.0):
+            self.best = {name: t.detach().clone() for name, t in self.network.state_dict().items()}
+        loss = sum(self.losses) / len(self.losses)
+        self.history.append({"loss": round(loss, 4), "validation_accuracy": round(accuracy, 4)})
+        self.losses.clear()
+        self.epoch += 1
+        self.write_checkpoint()
+
+    def write_checkpoint(self) -> None:
+        """Write weights, best weights and momentum as safetensors, whole or not at all."""
+        self.out.mkdir(parents=True, exist_ok=True)
+        tensors = {f"network.{name}": t for name, t in self.network.state_dict().items()}
+        tensors |= {f"best.{name}": t for name, t in self.best.items()}
+        for name, parameter in self.network.named_parameters():
+            momentum = self.optimiser.state.get(parameter, {}).get("momentum_buffer")
+            if momentum is not None:
+                tensors[f"momentum.{name}"] = momentum
+        metadata = {"settings": self.settings, "history": json.dumps(self.history)}
+        partial = self.out / (CHECKPOINT + ".partial")
+        contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
+        save_file(contiguous, partial, metadata | {"data": self.data.images.sha256})
+        partial.replace(self.out / CHECKPOINT)
+
+    def resume(self) -> None:
+        """Go on from the checkpoint in the output folder, if there is one."""
+        path = self.out / CHECKPOINT
+        if not path.exists():
+            return
+        metadata = read_metadata(path)
+        if (metadata["settings"], metadata["data"]) != (self.settings, self.data.images.sha256):
+            raise InputError(
+                f"{self.out} holds an unfinished training with other settings or images: "
+                "give another folder, or delete it first."
+            )
+        tensors = load_file(path)
+        part = {key: strip(tensors, f"{key}.") for key in ("network", "best", "momentum")}
+        self.network.load_state_dict(part["network"])
+        self.best = part["best"]
+        for name, parameter in self.network.named_parameters():
+            if name in part["momentum"]:
+                self.optimiser.state[parameter]["momentum_buffer"] = part["momentum"][name]
+        self.history = json.loads(metadata["history"])
+        self.epoch = len(self.history)
+
+    def save(self) -> Classifier:
+        """Write the best classifier and remove the checkpoint."""
+        self.network.load_state_dict(self.best)
+        save_classifier(self.out, self.network, self.card())
+        (self.out / CHECKPOINT).unlink(missing_ok=True)
+        return self.classifier()
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """Return the text that was stored beside the tensors of a safetensors file."""
+    from safetensors import safe_open
+
+    with safe_open(path, framework="pt") as stream:
+        return dict(stream.metadata() or {})
+
+
+def strip(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Return the tensors whose names begin with `prefix`, without it."""
+    return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}

@@ -1,0 +1,74 @@
+"""Networks that timm knows, and their weights: safetensors, never a pickle."""
+
+from pathlib import Path
+from typing import Any
+
+import timm
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+
+from straylight.errors import InputError
+
+
+def build_network(architecture: str, arguments: dict[str, Any], n_classes: int) -> nn.Module:
+    """Build a timm model with random weights.
+
+    Raises:
+        InputError: If timm does not know the architecture or its arguments.
+    """
+    if not timm.is_model(architecture):
+        near = (
+            ", ".join(timm.list_models(f"*{architecture[:6]}*")[:5])
+            or "timm.list_models() lists them"
+        )
+        raise InputError(f"timm has no model {architecture!r} (near: {near}).")
+    try:
+        network: nn.Module = timm.create_model(architecture, num_classes=n_classes, **arguments)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InputError(f"timm cannot build {architecture} with {arguments}: {error}.") from error
+    return network
+
+
+def load_weights(network: nn.Module, path: Path, *, new_head: bool = False) -> None:
+    """Load a safetensors state dict (never a pickle).
+
+    Args:
+        network: The network to fill.
+        path: The weights file.
+        new_head: Leave the network's classification head as it is: the file's may have other classes.
+
+    Raises:
+        InputError: If the file is missing, is not safetensors, or does not fit.
+    """
+    if not path.is_file():
+        raise InputError(f"{path} does not exist: give a .safetensors file.")
+    try:
+        weights = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise InputError(
+            f"{path} is not a safetensors file ({error}); pickled checkpoints are never loaded, "
+            "since they can run code: convert it with safetensors.torch.save_file."
+        ) from error
+    target = network.state_dict()
+    if new_head:
+        head = head_prefixes(network)
+        weights = {name: w for name, w in weights.items() if not name.startswith(head)}
+        weights |= {name: w for name, w in target.items() if name.startswith(head)}
+    # The counters of batch norm are not always exported and do not change what a network computes.
+    weights = {n: w for n, w in target.items() if n.endswith("num_batches_tracked")} | weights
+    wrong = [n for n in target if n not in weights or weights[n].shape != target[n].shape]
+    wrong += [name for name in weights if name not in target]
+    if wrong:
+        raise InputError(
+            f"{path} does not fit the architecture: {len(wrong)} tensors are missing, left over or of "
+            f"another shape (first: {wrong[0]})."
+        )
+    network.load_state_dict(weights)
+
+
+def head_prefixes(network: nn.Module) -> tuple[str, ...]:
+    """Names of the classification head's parameters in a timm model."""
+    names = getattr(network, "default_cfg", {}).get("classifier", "classifier")
+    names = names if isinstance(names, tuple | list) else (names,)
+    return tuple(f"{name}." for name in names)
