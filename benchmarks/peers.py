@@ -3,14 +3,17 @@
     pip install adversarial-robustness-toolbox
     python benchmarks/peers.py --model models/skin --natural photos/ --cohort skin/test.csv --zeta 0.02
 
-ART's `UniversalPerturbation` runs with the paper's FGSM step, once over the photographs. All perturbations
-are scored in the same way: on the cohort, clipped and rounded to 8 bits. The floor is the time of bare
-forward and backward passes of the same classifier, measured in the same run.
+ART's `UniversalPerturbation` and our `sequential` run with an FGSM step of `--step`, once over the
+photographs: 0.00025 on images in [0, 1] is the paper's, sized for 100,000 photographs; 0.0012 is that of
+its sibling on medical images (Hirano 2021). All perturbations are scored in the same way: on the cohort,
+clipped and rounded to 8 bits. The floor is the time of as many bare forward and backward passes of the
+same classifier in batches of 32, measured in the same run.
 """
 
 import argparse
 import random
 import time
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -81,6 +84,7 @@ def main() -> None:
     parser.add_argument("--natural", required=True)
     parser.add_argument("--cohort", required=True)
     parser.add_argument("--zeta", type=float, default=0.02)
+    parser.add_argument("--step", type=float, default=0.0012)
     arguments = parser.parse_args()
     random.seed(0)
     np.random.seed(0)
@@ -90,15 +94,19 @@ def main() -> None:
     cohort = load_cohort(arguments.cohort, plain.shape, plain.class_names)
     ball = Ball("l2", eps_from_zeta(arguments.zeta, cohort.images.mean_norm("l2")))
     folded = fold(plain)
-    runs = {
-        "ART `UniversalPerturbation`, FGSM, 1 pass": (
+    step = arguments.step
+    runs: dict[str, tuple[Classifier, Callable[[Classifier], Delta]]] = {
+        f"ART `UniversalPerturbation`, FGSM {step:g}, 1 pass": (
             plain,
-            lambda c: art(c, photographs, ball, 0.00025),
+            lambda victim: art(victim, photographs, ball, step),
         ),
-        "`sequential`, 1 pass": (folded, lambda c: ours(Sequential(), c, photographs, ball)),
-        "`gradient`, 150 steps of 32": (
+        f"`sequential:step_size={step:g}`, 1 pass": (
             folded,
-            lambda c: ours(Gradient(steps=150), c, photographs, ball),
+            lambda victim: ours(Sequential(step_size=step), victim, photographs, ball),
+        ),
+        "`gradient:steps=150`": (
+            folded,
+            lambda victim: ours(Gradient(steps=150), victim, photographs, ball),
         ),
     }
     clean = predict_clean(plain, cohort)
