@@ -22,6 +22,7 @@ LAYERS = [
     ["provenance"],
     ["audit", "report"],
     ["demo", "terminal"],
+    ["commands"],
     ["cli"],
     ["__init__", "__main__"],
 ]

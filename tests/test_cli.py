@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 from safetensors.torch import save_file
 
-from straylight.cli import main, parse_arguments
+from straylight.cli import main
+from straylight.commands.finetune import parse_arguments
 from straylight.errors import InputError
 from straylight.schema import json_schema
 

@@ -1,6 +1,8 @@
 """What an audit looks like in a terminal, and as JSON for machines."""
 
 import json
+import shlex
+import sys
 from pathlib import Path
 
 from rich import box
@@ -68,3 +70,8 @@ def summary_table(audit: Audit) -> Table:
 def print_json(out: Console, data: object) -> None:
     """Print data for machines: no colours, no wrapping."""
     out.file.write(json.dumps(data, indent=1) + "\n")
+
+
+def command_line() -> str:
+    """Return the command as typed."""
+    return shlex.join(["straylight", *sys.argv[1:]])

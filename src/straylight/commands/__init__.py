@@ -1,0 +1,9 @@
+"""The subcommands: one frozen dataclass each, whose fields are its options."""
+
+from straylight.commands.attacks import AttacksCommand
+from straylight.commands.audit import AuditCommand
+from straylight.commands.demo import DemoCommand
+from straylight.commands.finetune import FinetuneCommand
+from straylight.commands.report import ReportCommand
+
+__all__ = ["AttacksCommand", "AuditCommand", "DemoCommand", "FinetuneCommand", "ReportCommand"]

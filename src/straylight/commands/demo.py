@@ -1,0 +1,40 @@
+"""`straylight demo`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from straylight.demo import run_demo
+from straylight.progress import progress
+from straylight.terminal import command_line, print_json, show
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoCommand:
+    """Fine-tune, attack and report on synthetic images: offline, in about two minutes.
+
+    Example:
+      straylight demo
+    """
+
+    out: Path = Path("straylight-demo")
+    """Folder for the models, the audits and the reports."""
+    seed: int = 0
+    """Same seed and threads: same figures."""
+    force: bool = False
+    """Replace a demo that is already in --out."""
+    json: bool = False
+    """Print the audits as JSON instead of tables."""
+
+    def run(self, out: Console, err: Console) -> None:
+        with progress(err) as tracker:
+            audits = run_demo(
+                self.out, seed=self.seed, force=self.force, command=command_line(), tracker=tracker
+            )
+        if self.json:
+            print_json(out, {name: audit.to_json() for name, audit in audits.items()})
+            return
+        for name, audit in audits.items():
+            out.print(f"\n[bold]{name}[/bold]: {audit.cohort.note}", highlight=False)
+            show(audit, self.out / name, out, as_json=False)
