@@ -7,21 +7,24 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oracles import balanced_tiny, grey_photographs, linear_problem
+from oracles import as_classifier, balanced_tiny, grey_photographs, linear_problem
 from straylight.attacks import (
     ATTACKS,
     CONTROLS,
     Attack,
     Control,
     Gradient,
+    Method,
     PhaseRandomised,
     RandomSign,
     RandomSphere,
     Sequential,
+    Sweep,
     describe,
     parse_method,
 )
 from straylight.attacks.gradient import margin
+from straylight.attacks.sweep import balanced_fooling, hold_out
 from straylight.ball import Ball
 from straylight.classifier import Classifier, count_passes
 from straylight.errors import InputError
@@ -33,6 +36,7 @@ SHAPES: list[Shape] = [(1, 8, 8), (3, 8, 8), (3, 7, 9)]
 QUICK: list[Attack] = [
     Gradient(steps=40, batch_size=7),
     Sequential(step_size=0.01, passes=2),
+    Sweep(steps=6, batch_size=7),
 ]
 
 
@@ -158,7 +162,11 @@ def test_gradient_makes_one_forward_and_one_backward_a_draw() -> None:
 
 @pytest.mark.parametrize(
     ("attack", "norm", "shape", "target"),
-    list(itertools.product(QUICK, ["l2", "linf"], SHAPES, [None, 1])),
+    [
+        case
+        for case in itertools.product(QUICK, ["l2", "linf"], SHAPES, [None, 1])
+        if not (isinstance(case[0], Sweep) and case[3] is not None)
+    ],
     ids=str,
 )
 def test_every_attack_keeps_its_promises(
@@ -173,9 +181,60 @@ def test_every_attack_keeps_its_promises(
         assert delta.shape == (1, *shape)
         assert delta.dtype == torch.float32
         assert ball.size(delta) <= ball.eps * (1 + 1e-5)
-    assert snapshots[-1].images_seen == attack.planned(50)
+    assert snapshots[-1].images_seen == attack.planned(50, 3)
     assert torch.equal(snapshots[-1].delta, last(attack, classifier, photographs, ball, target))
     assert torch.equal(photographs.pixels, before)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("norm", ["l2", "linf"])
+def test_sweep_finds_the_best_perturbation_of_a_linear_classifier(norm: str, shape: Shape) -> None:
+    """All photographs are class 1: of the three runs, only those away from it fool any."""
+    classifier, photographs, linear = linear_problem(shape)
+    weight = linear.weight[None]
+    if norm == "l2":
+        ball = Ball("l2", 0.2 / float(weight.norm()))
+        best = -ball.eps * weight / weight.norm()
+    else:
+        ball = Ball("linf", 0.2 / float(weight.abs().sum()))
+        best = -ball.eps * weight.sign()
+    delta = last(Sweep(steps=60, batch_size=7), classifier, photographs, ball)
+    torch.testing.assert_close(delta, best)
+
+
+def test_sweep_chooses_by_the_mean_over_classes_of_held_out_photographs() -> None:
+    class Constant(torch.nn.Module):
+        """Class 0 for dark photographs, 1 for light ones; a perturbation moves dark ones only."""
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            level = images.amax((1, 2, 3))
+            return torch.stack([0.45 - level, level - 0.45], 1)
+
+    pixels = torch.full((10, 1, 4, 4), 100, dtype=torch.uint8)
+    pixels[8:] = 200
+    photographs = ImageSet(pixels, "two levels")
+    classifier = as_classifier(Constant(), (1, 4, 4))
+    before = classifier.predict_all(photographs)
+    assert before.tolist() == [0] * 8 + [1] * 2
+    lighter = torch.full((1, 1, 4, 4), 0.2)
+    assert balanced_fooling(classifier, photographs, before, lighter) == 0.5
+    assert balanced_fooling(classifier, photographs, before, 0 * lighter) == 0.0
+
+
+def test_sweep_learns_on_nothing_that_it_chooses_on() -> None:
+    photographs = grey_photographs(47, (1, 8, 8))
+    learned, held_out = hold_out(photographs, rng())
+    assert (len(learned), len(held_out)) == (43, 4)
+    assert learned.digests() | held_out.digests() == photographs.digests()
+    assert not learned.digests() & held_out.digests()
+    with pytest.raises(InputError, match="at least two photographs"):
+        hold_out(grey_photographs(1, (1, 8, 8)), rng())
+
+
+def test_sweep_takes_no_target() -> None:
+    classifier, photographs, _ = linear_problem((1, 8, 8), n=20)
+    with pytest.raises(InputError, match="chooses its target itself"):
+        last(Sweep(steps=1), classifier, photographs, Ball("l2", 1.0), target=0)
 
 
 def test_catalogue_makes_attacks_and_controls() -> None:
@@ -184,7 +243,8 @@ def test_catalogue_makes_attacks_and_controls() -> None:
 
 
 def test_settings_become_text_and_back() -> None:
-    assert parse_method("gradient:steps=7,kappa=0.5") == Gradient(steps=7, kappa=0.5)
+    assert parse_method("gradient:steps=7,kappa=0.5") == Method(Gradient(steps=7, kappa=0.5))
+    assert parse_method("sweep@adapted") == Method(Sweep(), "adapted")
     assert describe(Sequential(passes=3)) == {
         "name": "sequential",
         "step_size": 0.00025,
@@ -200,6 +260,8 @@ def test_settings_become_text_and_back() -> None:
         ("gradient:steps=many", "gradient:steps must be a whole number, not 'many'"),
         ("gradient:steps=0", "gradient needs steps >= 1"),
         ("sequential:step_size=nan", "sequential needs step_size > 0"),
+        ("gradient@skin", "learns on one of photographs, adapted, medical, not 'skin'"),
+        ("sweep:steps=0", "gradient needs steps >= 1"),
     ],
 )
 def test_wrong_methods_are_refused(text: str, message: str) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from straylight.attacks import Gradient, Sequential
+from straylight.attacks import Gradient, Method, Sequential, Sweep
 from straylight.audit import run
 from straylight.classifier import Classifier
 from straylight.cohort import Cohort, load_cohort
@@ -23,6 +23,7 @@ from straylight.recipe import Recipe
 from straylight.results import Audit, load_audit
 from straylight.schema import json_schema
 from straylight.sources import load_natural
+from straylight.surrogates import Adaptation
 
 PLAN = Plan(
     zeta=0.1,
@@ -236,6 +237,66 @@ def test_parts_that_do_not_match_are_refused(
         run(PLAN, *parts, tmp_path / "file")
     with pytest.raises(InputError, match=r"cannot be written to \(Not a directory\)"):
         run(PLAN, *parts, tmp_path / "file" / "below")
+
+
+QUICK = Adaptation(n=40, steps=3, batch_size=4)
+
+
+def test_adapted_photographs_are_recorded_with_their_cost(
+    parts: tuple[Classifier, ImageSet, Cohort], tmp_path: Path
+) -> None:
+    attack = Gradient(steps=4, batch_size=8)
+    plan = replace(
+        PLAN,
+        methods=(Method(attack, "adapted"), Sweep(steps=2, batch_size=4)),
+        targets=(),
+        targeted_methods=None,
+        adaptation=QUICK,
+    )
+    audit = run(plan, *parts, tmp_path)
+    first, second = audit.of_role("attack")
+    assert (first.name, first.source, first.threat_model) == ("gradient@adapted", "adapted", "T1")
+    assert (second.name, second.source) == ("sweep", "photographs")
+    assert (first.n_forward, first.n_backward) == (40 + 32, 32)
+    adapted = audit.natural.adapted
+    assert adapted is not None
+    assert (adapted["n"], adapted["n_forward"], adapted["n_backward"]) == (40, 12, 12)
+    assert adapted["settings"] == vars(QUICK)
+    surrogates = QUICK(parts[0], parts[1], generator=torch.Generator().manual_seed(0)).images
+    assert adapted["sha256"] == surrogates.sha256
+    kept = np.load(tmp_path / adapted["examples"])
+    assert np.array_equal(kept, surrogates.pixels[: len(kept)].numpy())
+    assert load_audit(tmp_path).natural == audit.natural
+
+
+def test_an_oracle_is_a_reference_and_no_attack(
+    parts: tuple[Classifier, ImageSet, Cohort], tmp_path: Path
+) -> None:
+    oracle = Method(Gradient(steps=30, batch_size=8), "medical")
+    plan = replace(PLAN, methods=(oracle, Gradient(steps=1)), targets=(), targeted_methods=None)
+    noisy = (parts[2].images.pixels.int() + 1).clamp(0, 255).to(torch.uint8)
+    audit = run(plan, *parts, tmp_path, training=ImageSet(noisy, "training"))
+    (reference,) = audit.of_role("reference")
+    assert (reference.name, reference.threat_model) == ("gradient@medical", "oracle")
+    assert [item.name for item in audit.of_role("attack")] == ["gradient"]
+    assert not any(item.copy_of == reference.name for item in audit.perturbations)
+
+
+def test_an_oracle_may_not_learn_on_what_it_is_scored_on(
+    parts: tuple[Classifier, ImageSet, Cohort], tmp_path: Path
+) -> None:
+    _, photographs, cohort = parts
+    plan = replace(PLAN, methods=(Method(Gradient(steps=1), "medical"),), targets=())
+    with pytest.raises(InputError, match="learns on medical images: give them"):
+        run(plan, *parts, tmp_path)
+    some = ImageSet(cohort.images.pixels[:5], "training")
+    with pytest.raises(InputError, match="5 images of training are in "):
+        run(plan, *parts, tmp_path, training=some)
+    with pytest.raises(InputError, match="has images of shape"):
+        run(plan, *parts, tmp_path, training=ImageSet(photographs.pixels[:, :1], "grey"))
+    with pytest.raises(InputError, match="give at least one attack"):
+        run(plan, *parts, tmp_path, training=photographs)
+    assert not (tmp_path / "audit.json").exists()
 
 
 @pytest.mark.parametrize(

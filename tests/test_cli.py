@@ -93,6 +93,7 @@ def test_the_catalogue(capsys: pytest.CaptureFixture[str]) -> None:
     assert {entry["name"]: entry["role"] for entry in entries} == {
         "gradient": "attack",
         "sequential": "attack",
+        "sweep": "attack",
         "random-sphere": "control",
         "random-sign": "control",
         "phase-randomised": "control",

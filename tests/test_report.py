@@ -62,6 +62,7 @@ def perturbation(name: str, score: Score, file: str, **fields: object) -> Pertur
         "role": "attack",
         "threat_model": "T1",
         "method": {"name": "gradient", "steps": 300, "kappa": 10.0},
+        "source": "photographs",
         "target": None,
         "copy_of": None,
         "seed": 0,
@@ -99,6 +100,7 @@ def fixed_audit() -> Audit:
         "images_seen": 0,
         "n_forward": 0,
         "n_backward": 0,
+        "source": None,
         "seconds": 0.0125,
         "l2": 0.01 * np.sqrt(192),
         "linf": 0.01,
@@ -115,7 +117,25 @@ def fixed_audit() -> Audit:
             width=8,
             card={"architecture": "<i>net</i>", "history": [{"loss": 0.5}]},
         ),
-        natural=NaturalInfo("builtin:photos", 1000, "b" * 64, (), "photographs.npy"),
+        natural=NaturalInfo(
+            "builtin:photos",
+            1000,
+            "b" * 64,
+            (),
+            "photographs.npy",
+            {
+                "n": 3000,
+                "sha256": "d" * 64,
+                "examples": "adapted.npy",
+                "distance_before": 0.5951,
+                "distance_after": 0.1391,
+                "style": {"offset": [-0.3, 0.0, 0.1]},
+                "settings": {"steps": 120, "batch_size": 24},
+                "n_forward": 2880,
+                "n_backward": 2880,
+                "seconds": 61.5,
+            },
+        ),
         cohort=CohortInfo(
             spec="data/skin.csv",
             n=60,
@@ -136,7 +156,14 @@ def fixed_audit() -> Audit:
         perturbations=(
             perturbation("gradient", attacked, "gradient"),
             perturbation("gradient to benign", targeted, "gradient-to-benign", target="benign"),
-            perturbation("oracle", targeted, "oracle", role="reference", threat_model="oracle"),
+            perturbation(
+                "oracle",
+                targeted,
+                "oracle",
+                role="reference",
+                threat_model="oracle",
+                source="medical",
+            ),
             perturbation("random-sphere 1", still(), "sphere-1", **control | sphere),
             perturbation("random-sphere 2", noisy, "sphere-2", **control | sphere, seed=1),
             perturbation("phase-randomised gradient", noisy, "copy", **control | copy),
@@ -161,6 +188,7 @@ def write_arrays(folder: Path) -> Path:
     grey[1] = 254
     np.save(folder / "examples.npy", grey)
     np.save(folder / "photographs.npy", np.full((3, 3, 8, 8), 30, np.uint8))
+    np.save(folder / "adapted.npy", np.full((2, 3, 8, 8), 60, np.uint8))
     return folder
 
 
@@ -381,19 +409,27 @@ def test_grey_images_and_no_examples(folder: Path) -> None:
     audit = replace(
         audit,
         model=replace(audit.model, channels=1),
+        natural=replace(audit.natural, adapted=None),
         cohort=replace(audit.cohort, examples=None, note="", skipped=()),
     )
     html = render(audit, folder)
     assert pixels(html, "Photograph 1").shape == (128, 128)
     assert "--show-images" in html
     assert "Medical image 1" not in html
+    assert "Adapted photograph 1" not in html
     assert "Note on the images" not in html
     assert "No file was left out." in html
 
 
 @pytest.mark.parametrize(
     "name",
-    ["photographs.npy", "examples.npy", "perturbations/gradient.npy", "perturbations/sphere-2.npy"],
+    [
+        "photographs.npy",
+        "adapted.npy",
+        "examples.npy",
+        "perturbations/gradient.npy",
+        "perturbations/sphere-2.npy",
+    ],
 )
 def test_a_missing_or_broken_array_is_an_error(folder: Path, name: str) -> None:
     path = folder / name

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from straylight.attacks import ATTACKS, CONTROLS, PhaseRandomised, describe
+from straylight.attacks import CONTROLS, PhaseRandomised, Source, describe
 from straylight.ball import Ball
 from straylight.classifier import Classifier, Passes, count_passes
 from straylight.cohort import Cohort
@@ -22,6 +22,7 @@ from straylight.ledger import PERTURBATIONS, Ledger
 from straylight.plan import Job, Plan, jobs
 from straylight.progress import Silent, Tracker
 from straylight.provenance import (
+    describe_adapted,
     describe_budget,
     describe_cohort,
     describe_environment,
@@ -45,6 +46,7 @@ def run(
     show_images: bool = False,
     note: str = "",
     command: str = "",
+    training: ImageSet | None = None,
     tracker: Tracker | None = None,
 ) -> Audit:
     """Audit `classifier` and write `audit.json` and the perturbations to `out`.
@@ -62,32 +64,47 @@ def run(
         show_images: Keep a few images of the cohort for the report.
         note: What a reader must know of the cohort.
         command: Recorded in the audit.
+        training: Medical images, none of them in the cohort, for methods that learn on ``medical``
+            (oracles: upper bounds, never called an attack).
         tracker: Is told the progress.
 
     Raises:
-        InputError: If shapes or classes do not match, or `out` cannot be used.
+        InputError: If shapes or classes do not match, `training` is missing or shares images with the
+            cohort, or `out` cannot be used.
     """
     tracker = tracker or Silent()
-    check_match(classifier, photographs, cohort)
     wanted = jobs(plan, classifier.class_names)
+    needed = {job.method.source for job in wanted}
+    check_match(classifier, photographs, cohort)
+    if "medical" in needed:
+        check_training(classifier, training, cohort)
     ball = plan.ball(cohort.images)
-    digest = fingerprint(plan, classifier, photographs, cohort)
+    digest = fingerprint(plan, classifier, photographs, cohort, training)
     ledger = Ledger(out, digest, classifier.class_names, force=force)
     tracker.start("clean predictions", len(cohort))
     folded = fold(classifier)
     clean = predict_clean(folded, cohort)
     tracker.advance(len(cohort))
-    bench = Bench(folded, photographs, ball, clean, ledger, tracker)
-    attacks = [bench.attack(job, plan.seed) for job in wanted]
+    sources: dict[Source, ImageSet] = {"photographs": photographs}
+    adapted = None
+    if "adapted" in needed:
+        sources["adapted"], adapted = adapt(plan, classifier, photographs, out, tracker)
+    if training is not None:
+        sources["medical"] = training
+    bench = Bench(folded, sources, ball, clean, ledger, tracker)
+    made = [bench.attack(job, plan.seed) for job in wanted]
+    attacks = [item for item in made if item.role == "attack"]
+    if not attacks:
+        raise InputError("every method learns on medical images: give at least one attack.")
     controls = list(bench.controls(plan, attacks))
     strongest = max(attacks, key=lambda attack: attack.score.fooled.rate)
     examples = keep_examples(clean, folded, strongest, out) if show_images else None
     audit = Audit(
         model=describe_model(classifier),
-        natural=describe_natural(photographs, out),
+        natural=describe_natural(photographs, out, adapted),
         cohort=describe_cohort(clean, note, examples),
         budget=describe_budget(plan, ball, classifier),
-        perturbations=(*attacks, *controls),
+        perturbations=(*made, *controls),
         environment=describe_environment(command),
     )
     save_audit(audit, out)
@@ -110,40 +127,73 @@ def check_match(classifier: Classifier, photographs: ImageSet, cohort: Cohort) -
         )
 
 
+def check_training(classifier: Classifier, training: ImageSet | None, cohort: Cohort) -> None:
+    """See that an oracle has images to learn on, and none that it is scored on."""
+    if training is None:
+        raise InputError("a method learns on medical images: give them (--training).")
+    if training.shape != classifier.shape:
+        raise InputError(
+            f"{training.spec} has images of shape {training.shape}, "
+            f"the classifier takes {classifier.shape}."
+        )
+    shared = len(training.digests() & cohort.images.digests())
+    if shared:
+        raise InputError(
+            f"{shared} images of {training.spec} are in {cohort.images.spec} as well: "
+            "an oracle may not learn on what it is scored on."
+        )
+
+
+def adapt(
+    plan: Plan, classifier: Classifier, photographs: ImageSet, out: Path, tracker: Tracker
+) -> tuple[ImageSet, dict[str, Any]]:
+    """Adapt the photographs to the classifier; return the surrogates, and what to record of them."""
+    settings = plan.adaptation
+    tracker.start("adapting photographs", settings.steps * settings.batch_size)
+    generator = torch.Generator().manual_seed(plan.seed)
+    started = time.perf_counter()
+    with count_passes(classifier) as passes:
+        found = settings(classifier, photographs, generator=generator, advance=tracker.advance)
+    return found.images, describe_adapted(
+        found, settings, passes, time.perf_counter() - started, out
+    )
+
+
 @dataclass(frozen=True, eq=False)
 class Bench:
     """Makes perturbations, scores them, and enters them in the ledger."""
 
     classifier: Classifier
-    photographs: ImageSet
+    sources: dict[Source, ImageSet]
     ball: Ball
     clean: Clean
     ledger: Ledger
     tracker: Tracker
 
     def attack(self, job: Job, seed: int) -> Perturbation:
-        """Make one perturbation from photographs, unless the ledger has it."""
+        """Make one perturbation, unless the ledger has it."""
         if done := self.ledger.find(job.name):
             return done
         target = None if job.target is None else self.classifier.class_index(job.target)
         generator = torch.Generator().manual_seed(seed)
         seen, delta = 0, torch.zeros(1, *self.classifier.shape)
-        self.tracker.start(job.name, job.attack.planned(len(self.photographs)))
+        attack, images = job.method.attack, self.sources[job.method.source]
+        self.tracker.start(job.name, attack.planned(len(images), len(self.classifier.class_names)))
         started = time.perf_counter()
         with count_passes(self.classifier) as passes:
-            for snapshot in job.attack(
-                self.classifier, self.photographs, self.ball, target=target, generator=generator
+            for snapshot in attack(
+                self.classifier, images, self.ball, target=target, generator=generator
             ):
                 self.tracker.advance(snapshot.images_seen - seen)
                 delta, seen = snapshot
-        method = describe(job.attack)
         return self.record(
             job.name,
             delta,
             passes,
-            role="attack",
-            threat_model=ATTACKS[method["name"]].threat_model,
-            method=method,
+            role="reference" if job.method.threat_model == "oracle" else "attack",
+            threat_model=job.method.threat_model,
+            method=describe(attack),
+            source=job.method.source,
             target=job.target,
             copy_of=None,
             seed=seed,
@@ -187,6 +237,7 @@ class Bench:
             role="control",
             threat_model=CONTROLS[kind].threat_model,
             method=describe(method),
+            source=None,
             target=None if original is None else original.target,
             copy_of=None if original is None else original.name,
             seed=seed,

@@ -111,12 +111,12 @@ def count_passes(classifier: nn.Module) -> Iterator[Passes]:
     def backward(grad: Tensor) -> None:
         passes.backward += len(grad)
 
-    def forward(_: nn.Module, __: tuple[Tensor, ...], logits: Tensor) -> None:
-        passes.forward += len(logits)
-        if logits.requires_grad:
-            logits.register_hook(backward)  # type: ignore[no-untyped-call]
+    def forward(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        passes.forward += len(inputs[0])
+        if inputs[0].requires_grad:
+            inputs[0].register_hook(backward)  # type: ignore[no-untyped-call]
 
-    handle = classifier.register_forward_hook(forward)
+    handle = classifier.register_forward_pre_hook(forward)
     try:
         yield passes
     finally:

@@ -59,6 +59,10 @@ class ImageSet:
         digest.update(self.pixels.contiguous().numpy().tobytes())
         return digest.hexdigest()
 
+    def digests(self) -> set[str]:
+        """Digest of the decoded pixels of each image."""
+        return {hashlib.sha256(image.numpy().tobytes()).hexdigest() for image in self.pixels}
+
     def images(self, index: torch.Tensor | slice) -> Images:
         """Return the images at `index` as float32 in [0, 1]."""
         return from_pixels(self.pixels[index])

@@ -10,7 +10,8 @@ from straylight.results import AUDIT_FILE, Perturbation
 
 LEDGER_FILE = "unfinished.json"
 PERTURBATIONS = "perturbations"
-EXAMPLES, PHOTOGRAPHS, REPORT = "examples.npy", "photographs.npy", "report.html"
+EXAMPLES, PHOTOGRAPHS, ADAPTED = "examples.npy", "photographs.npy", "adapted.npy"
+REPORT = "report.html"
 
 
 class Ledger:

@@ -1,12 +1,19 @@
 """What to audit: the settings, and the attacks they call for."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from straylight.attacks import Attack, Gradient, Sequential, describe
+from straylight.attacks import Attack, Gradient, Method, Sequential, Sweep, describe
 from straylight.ball import Ball, Norm, eps_from_zeta
 from straylight.errors import InputError
 from straylight.images import ImageSet
+from straylight.surrogates import Adaptation
+
+DEFAULT_METHODS: tuple[Method, ...] = (
+    Method(Gradient(), "adapted"),
+    Method(Gradient()),
+    Method(Sequential()),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,9 +24,10 @@ class Plan:
         norm: ``l2`` or ``linf``.
         zeta: Budget as a share of the mean norm of the cohort's images, as in the paper.
         eps: Budget on images in [0, 1], instead of `zeta`.
-        methods: The attacks, each run non-targeted.
+        methods: The attacks, each run non-targeted on photographs, or as a `Method` says.
         targets: Class names; each is also the target of a run of each of `targeted_methods`.
         targeted_methods: None: the same as `methods`.
+        adaptation: How photographs are adapted to the classifier, for the methods that ask for it.
         control_seeds: How many random controls of each kind.
         seed: Of all attacks; the controls count up from it.
     """
@@ -27,9 +35,10 @@ class Plan:
     norm: Norm = "l2"
     zeta: float | None = None
     eps: float | None = None
-    methods: tuple[Attack, ...] = (Gradient(), Sequential())
+    methods: tuple[Attack | Method, ...] = DEFAULT_METHODS
     targets: tuple[str, ...] = ()
-    targeted_methods: tuple[Attack, ...] | None = None
+    targeted_methods: tuple[Attack | Method, ...] | None = None
+    adaptation: Adaptation = field(default_factory=Adaptation)
     control_seeds: int = 3
     seed: int = 0
 
@@ -49,11 +58,31 @@ class Plan:
 
     def settings(self) -> dict[str, Any]:
         """Return everything as plain data."""
-        targeted = self.methods if self.targeted_methods is None else self.targeted_methods
         return asdict(self) | {
-            "methods": [describe(method) for method in self.methods],
-            "targeted_methods": [describe(method) for method in targeted],
+            "methods": [plain(method) for method in self.untargeted],
+            "targeted_methods": [plain(method) for method in self.targeted],
         }
+
+    @property
+    def untargeted(self) -> tuple[Method, ...]:
+        """The methods of the non-targeted runs."""
+        return tuple(map(as_method, self.methods))
+
+    @property
+    def targeted(self) -> tuple[Method, ...]:
+        """The methods of the targeted runs; a sweep goes through all targets by itself."""
+        methods = self.methods if self.targeted_methods is None else self.targeted_methods
+        return tuple(m for m in map(as_method, methods) if not isinstance(m.attack, Sweep))
+
+
+def as_method(method: Attack | Method) -> Method:
+    """Run an attack on photographs unless a `Method` says otherwise."""
+    return method if isinstance(method, Method) else Method(method)
+
+
+def plain(method: Method) -> dict[str, Any]:
+    """Return a method as plain data."""
+    return describe(method.attack) | {"source": method.source}
 
 
 @dataclass(frozen=True)
@@ -61,7 +90,7 @@ class Job:
     """One attack to run."""
 
     name: str
-    attack: Attack
+    method: Method
     target: str | None
 
 
@@ -76,14 +105,19 @@ def jobs(plan: Plan, class_names: tuple[str, ...]) -> list[Job]:
             raise InputError(
                 f"the target {target!r} is none of the classes {', '.join(class_names)}."
             )
-    targeted = plan.methods if plan.targeted_methods is None else plan.targeted_methods
-    wanted: list[tuple[Attack, str | None]] = [(method, None) for method in plan.methods]
-    wanted += [(method, target) for method in targeted for target in plan.targets]
+    wanted: list[tuple[Method, str | None]] = [(method, None) for method in plan.untargeted]
+    wanted += [(method, target) for method in plan.targeted for target in plan.targets]
     names: list[str] = []
-    for attack, goal in wanted:
-        name = describe(attack)["name"] + ("" if goal is None else f" to {goal}")
+    for method, goal in wanted:
+        name = name_of(method) + ("" if goal is None else f" to {goal}")
         names.append(name + (f" #{n + 1}" if (n := count_same(names, name)) else ""))
     return [Job(name, *job) for name, job in zip(names, wanted, strict=True)]
+
+
+def name_of(method: Method) -> str:
+    """Write a method as ``NAME`` or ``NAME@SOURCE``."""
+    name: str = describe(method.attack)["name"]
+    return name if method.source == "photographs" else f"{name}@{method.source}"
 
 
 def count_same(names: list[str], name: str) -> int:

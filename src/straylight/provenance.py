@@ -13,20 +13,27 @@ from typing import Any
 import torch
 
 from straylight.ball import Ball
-from straylight.classifier import Classifier
+from straylight.classifier import Classifier, Passes
 from straylight.cohort import Cohort
 from straylight.evaluate import Clean
 from straylight.files import read_delta, write_array
 from straylight.images import ImageSet
-from straylight.ledger import EXAMPLES, PHOTOGRAPHS
+from straylight.ledger import ADAPTED, EXAMPLES, PHOTOGRAPHS
 from straylight.plan import Plan
 from straylight.results import Budget, CohortInfo, ModelInfo, NaturalInfo, Perturbation
+from straylight.surrogates import Adaptation, Adapted
 from straylight.tensors import LEVELS, as_received
 
 N_EXAMPLES = 6
 
 
-def fingerprint(plan: Plan, classifier: Classifier, photographs: ImageSet, cohort: Cohort) -> str:
+def fingerprint(
+    plan: Plan,
+    classifier: Classifier,
+    photographs: ImageSet,
+    cohort: Cohort,
+    training: ImageSet | None = None,
+) -> str:
     """Digest of everything that determines an audit's figures on one machine."""
     parts = {
         "plan": plan.settings(),
@@ -34,6 +41,7 @@ def fingerprint(plan: Plan, classifier: Classifier, photographs: ImageSet, cohor
         "natural": photographs.sha256,
         "cohort": cohort.images.sha256,
         "labels": hashlib.sha256(cohort.labels.numpy().tobytes()).hexdigest(),
+        "training": None if training is None else training.sha256,
         "versions": versions(),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
@@ -53,7 +61,9 @@ def describe_model(classifier: Classifier) -> ModelInfo:
     )
 
 
-def describe_natural(photographs: ImageSet, folder: Path) -> NaturalInfo:
+def describe_natural(
+    photographs: ImageSet, folder: Path, adapted: dict[str, Any] | None
+) -> NaturalInfo:
     """Say what the attacks were made from, and keep a few photographs for the report."""
     write_array(folder / PHOTOGRAPHS, photographs.pixels[:N_EXAMPLES].numpy())
     return NaturalInfo(
@@ -62,7 +72,27 @@ def describe_natural(photographs: ImageSet, folder: Path) -> NaturalInfo:
         sha256=photographs.sha256,
         skipped=skipped(photographs),
         examples=PHOTOGRAPHS,
+        adapted=adapted,
     )
+
+
+def describe_adapted(
+    found: Adapted, settings: Adaptation, passes: Passes, seconds: float, folder: Path
+) -> dict[str, Any]:
+    """Say what was made of the photographs, and keep a few for the report."""
+    write_array(folder / ADAPTED, found.images.pixels[:N_EXAMPLES].numpy())
+    return {
+        "n": len(found.images),
+        "sha256": found.images.sha256,
+        "examples": ADAPTED,
+        "distance_before": found.distance_before,
+        "distance_after": found.distance_after,
+        "style": found.style,
+        "settings": asdict(settings),
+        "n_forward": passes.forward,
+        "n_backward": passes.backward,
+        "seconds": seconds,
+    }
 
 
 def describe_cohort(clean: Clean, note: str, examples: dict[str, Any] | None) -> CohortInfo:

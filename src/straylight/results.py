@@ -31,13 +31,23 @@ class ModelInfo:
 
 @dataclass(frozen=True)
 class NaturalInfo:
-    """The photographs the attacks were made from; `examples` is a file with a few (uint8, NCHW)."""
+    """The photographs the attacks were made from.
+
+    Attributes:
+        examples: A file with a few of them (uint8, NCHW).
+        adapted: What was made of them by adaptation to the classifier, if a method asked for it:
+            ``n``, ``sha256``, a file of ``examples``, ``distance_before`` and ``distance_after`` (to
+            the statistics of the classifier's batch norms; None without any), the ``style``,
+            ``settings``, ``n_forward``, ``n_backward`` and ``seconds``. Its cost is not in that of
+            the attacks.
+    """
 
     spec: str
     n: int
     sha256: str
     skipped: tuple[Json, ...]
     examples: str
+    adapted: Json | None = None
 
 
 @dataclass(frozen=True)
@@ -95,6 +105,7 @@ class Perturbation:
         threat_model: T1 (classifier and photographs), T2 (public backbone and photographs), T0 (no
             model), ``oracle`` (medical images were used: an upper bound).
         method: Its name and settings.
+        source: What it learned on: ``photographs``, ``adapted``, ``medical``, or None (a control).
         target: Class name, or None.
         copy_of: Name of the perturbation whose spectrum a control copies, or None.
         images_seen: Photographs looked at, with repetition.
@@ -108,6 +119,7 @@ class Perturbation:
     role: str
     threat_model: str
     method: Json
+    source: str | None
     target: str | None
     copy_of: str | None
     seed: int

@@ -1,12 +1,14 @@
 """The catalogue of attacks and controls."""
 
 from dataclasses import asdict, dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast, get_args
 
 from straylight.attacks.control import Control, PhaseRandomised, RandomSign, RandomSphere
 from straylight.attacks.gradient import Gradient
+from straylight.attacks.method import Method, Source
 from straylight.attacks.protocol import Attack, Snapshot
 from straylight.attacks.sequential import Sequential
+from straylight.attacks.sweep import Sweep
 from straylight.errors import InputError
 
 __all__ = [
@@ -16,11 +18,14 @@ __all__ = [
     "Control",
     "Entry",
     "Gradient",
+    "Method",
     "PhaseRandomised",
     "RandomSign",
     "RandomSphere",
     "Sequential",
     "Snapshot",
+    "Source",
+    "Sweep",
     "describe",
     "parse_method",
 ]
@@ -55,6 +60,13 @@ ATTACKS: dict[str, Entry[Attack]] = {
         "Minagi, Hirano & Takemoto 2022",
         "https://doi.org/10.3390/jimaging8020038",
     ),
+    "sweep": Entry(
+        Sweep,
+        "T1",
+        "a gradient run to each class, the best chosen on photographs held out",
+        "Hirano & Takemoto 2020 (targeted perturbations)",
+        "https://arxiv.org/abs/1911.06502",
+    ),
 }
 CONTROLS: dict[str, Entry[Control]] = {
     "random-sphere": Entry(
@@ -87,19 +99,29 @@ def describe(method: Attack | Control) -> dict[str, Any]:
     return {"name": names[type(method)], **asdict(method)}  # type: ignore[call-overload]
 
 
-def parse_method(text: str) -> Attack:
-    """Make an attack from ``NAME`` or ``NAME:SETTING=VALUE,SETTING=VALUE``.
+def parse_method(text: str) -> Method:
+    """Make a method from ``NAME[@SOURCE][:SETTING=VALUE,SETTING=VALUE]``.
 
     Raises:
-        InputError: If there is no such attack or setting, or the value is not a number.
+        InputError: If there is no such attack, source or setting, or the value is not a number.
 
     Example:
-        >>> parse_method("sequential:passes=2")
-        Sequential(step_size=0.00025, passes=2)
+        >>> parse_method("sequential@adapted:passes=2")
+        Method(attack=Sequential(step_size=0.00025, passes=2), source='adapted')
     """
-    name, _, settings = text.partition(":")
+    head, _, settings = text.partition(":")
+    name, at, source = head.partition("@")
     if name not in ATTACKS:
         raise InputError(f"there is no attack {name!r}: the catalogue has {', '.join(ATTACKS)}.")
+    if at and source not in get_args(Source):
+        known = ", ".join(get_args(Source))
+        raise InputError(f"an attack learns on one of {known}, not {source!r}.")
+    attack = parse_attack(name, settings)
+    return Method(attack, cast(Source, source)) if at else Method(attack)
+
+
+def parse_attack(name: str, settings: str) -> Attack:
+    """Make an attack from its name and ``SETTING=VALUE,SETTING=VALUE``."""
     make = ATTACKS[name].make
     types: dict[str, type[int | float]] = {key: type(v) for key, v in vars(make()).items()}
     values = {}

@@ -50,7 +50,7 @@ class Gradient:
                 f"not {self.steps}, {self.batch_size} and {self.kappa}."
             )
 
-    def planned(self, n_photographs: int) -> int:
+    def planned(self, n_photographs: int, n_classes: int) -> int:
         return self.steps * self.batch_size
 
     def __call__(

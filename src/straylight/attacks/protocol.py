@@ -40,12 +40,12 @@ class Attack(Protocol):
 
         Args:
             classifier: The victim; parameters frozen, evaluation mode.
-            photographs: Of the classifier's shape.
+            photographs: Of the classifier's shape; what the attack learns on.
             ball: The budget.
             target: Class that every image shall be taken for, or None (non-targeted: any other class
                 than without the perturbation).
             generator: Source of all randomness.
         """
 
-    def planned(self, n_photographs: int) -> int:
+    def planned(self, n_photographs: int, n_classes: int) -> int:
         """Return how many photographs it will have looked at in the end."""

@@ -50,7 +50,7 @@ class Sequential:
                 f"not {self.step_size} and {self.passes}."
             )
 
-    def planned(self, n_photographs: int) -> int:
+    def planned(self, n_photographs: int, n_classes: int) -> int:
         return self.passes * n_photographs
 
     def __call__(

@@ -3,21 +3,25 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from rich.console import Console
 
 from straylight.attacks import parse_method
 from straylight.audit import run
 from straylight.ball import Norm
+from straylight.classifier import Classifier
 from straylight.cohort import load_cohort
 from straylight.errors import InputError
+from straylight.images import ImageSet
 from straylight.modelcard import load_classifier
-from straylight.plan import Plan
+from straylight.plan import DEFAULT_METHODS, Plan, name_of
 from straylight.progress import progress
 from straylight.sources import load_natural
 from straylight.tensors import LEVELS
 from straylight.terminal import command_line, show
 
 ALL = "all"
+N_TRAINING = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,14 +49,18 @@ class AuditCommand:
     """Budget on images in [0, 1], instead of --zeta."""
     eps_levels: float | None = None
     """Budget in grey levels of 0..255, instead of --zeta: '--norm linf --eps-levels 8'."""
-    method: tuple[str, ...] = ("gradient", "sequential")
-    """Attacks, as NAME or NAME:SETTING=VALUE,... ('straylight attacks' lists them)."""
+    method: tuple[str, ...] = tuple(map(name_of, DEFAULT_METHODS))
+    """Attacks, as NAME[@SOURCE][:SETTING=VALUE,...] ('straylight attacks' lists them). SOURCE is what
+    they learn on: photographs (the default), adapted (photographs made to look like the classifier's
+    own images, by its own statistics), or medical (an upper bound; needs --training)."""
     target: tuple[str, ...] = ()
     """Classes to make targeted perturbations for, or 'all'."""
     targeted_method: tuple[str, ...] = ()
     """Attacks to aim at the targets (default: those of --method)."""
     photographs: int | None = None
     """How many photographs to use (default: all)."""
+    training: str | None = None
+    """Labelled medical images, none of them in --cohort, for methods '@medical'."""
     control_seeds: int = 3
     """Random controls of each kind."""
     seed: int = 0
@@ -71,6 +79,7 @@ class AuditCommand:
             self.natural, classifier.shape, n=self.photographs, seed=self.seed
         )
         cohort = load_cohort(self.cohort, classifier.shape, classifier.class_names)
+        training = None if self.training is None else self.load_training(classifier)
         for images in (photographs, cohort.images):
             for file in images.skipped[:3]:
                 err.print(f"skipped {file.file}: {file.reason}", style="yellow", markup=False)
@@ -86,9 +95,17 @@ class AuditCommand:
                 force=self.force,
                 show_images=self.show_images,
                 command=command_line(),
+                training=training,
                 tracker=tracker,
             )
         show(audit, self.out, out, as_json=self.json)
+
+    def load_training(self, classifier: Classifier) -> ImageSet:
+        """Load the images of an oracle: as many as there are photographs at most, drawn at random."""
+        images = load_cohort(self.training or "", classifier.shape, classifier.class_names).images
+        generator = torch.Generator().manual_seed(self.seed)
+        chosen = torch.randperm(len(images), generator=generator)[: self.photographs or N_TRAINING]
+        return ImageSet(images.pixels[chosen], images.spec)
 
     def plan(self, class_names: tuple[str, ...]) -> Plan:
         """Turn the options into settings."""

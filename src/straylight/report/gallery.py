@@ -48,6 +48,7 @@ class Pictures:
     compared: tuple[Compared, ...]
     examples: tuple[Example, ...]
     photographs: tuple[Picture, ...]
+    adapted: tuple[Picture, ...]
 
 
 def make_pictures(audit: Audit, verdict: Verdict, folder: Path, factor: int) -> Pictures:
@@ -56,16 +57,22 @@ def make_pictures(audit: Audit, verdict: Verdict, folder: Path, factor: int) -> 
     kept = audit.cohort.examples
     attack = verdict.strongest if kept is None else find(audit, kept["perturbation"])
     beside = (verdict.strongest, verdict.copy, verdict.noise)
-    photographs = read_pixels(folder / audit.natural.examples, shape)
+    adapted = audit.natural.adapted
     return Pictures(
         shown=draw_compared(attack, folder, shape, factor),
         compared=tuple(draw_compared(item, folder, shape, factor) for item in beside if item),
         examples=() if kept is None else draw_examples(kept, attack, folder, shape),
-        photographs=tuple(
-            draw_pixels(photographs[i : i + 1], f"Photograph {i + 1}")
-            for i in range(len(photographs))
-        ),
+        photographs=draw_photographs(folder / audit.natural.examples, shape, "Photograph"),
+        adapted=()
+        if adapted is None
+        else draw_photographs(folder / adapted["examples"], shape, "Adapted photograph"),
     )
+
+
+def draw_photographs(file: Path, shape: Shape, name: str) -> tuple[Picture, ...]:
+    """Draw the photographs that were kept in a file."""
+    pixels = read_pixels(file, shape)
+    return tuple(draw_pixels(pixels[i : i + 1], f"{name} {i + 1}") for i in range(len(pixels)))
 
 
 def draw_compared(item: Perturbation, folder: Path, shape: Shape, factor: int) -> Compared:

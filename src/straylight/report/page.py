@@ -21,6 +21,7 @@ from straylight.report.summary import (
     make_subject,
 )
 from straylight.report.tables import (
+    NONE,
     Confusion,
     Pairs,
     Recall,
@@ -140,7 +141,11 @@ def make_detail(
             make_confusion(f"Under {item.name}", item.score.confusion, names),
         ),
         recalls=make_recalls(clean.recalls, item.score.recalls, names),
-        settings=(*flatten(item.method), ("seed", str(item.seed))),
+        settings=(
+            *flatten(item.method),
+            ("learned on", item.source or NONE),
+            ("seed", str(item.seed)),
+        ),
         open=is_open,
     )
 

@@ -6,6 +6,7 @@ from straylight.counts import Proportion, percent
 from straylight.report.tables import GAP, Pairs, flatten, interval, number, of, share
 from straylight.report.verdict import RULE, Verdict, Word
 from straylight.results import Audit, Budget, Perturbation
+from straylight.schema import Json
 
 THREAT_MODELS = {
     "T1": "the attacker has the classifier and photographs, and no medical image",
@@ -132,7 +133,27 @@ def make_facts(audit: Audit) -> Pairs:
             f"95{GAP}% interval {interval(clean.correct)})",
         ),
         ("Photographs", f"{natural.spec}; {number(natural.n)} images"),
+        *make_adapted(natural.adapted),
         ("Budget", describe(audit.budget)),
+    )
+
+
+def make_adapted(adapted: Json | None) -> Pairs:
+    """Say what was made of the photographs, and what that took."""
+    if adapted is None:
+        return ()
+    views = f"{number(adapted['n'])} crops and mixes"
+    cost = f"{number(adapted['n_forward'] + adapted['n_backward'])} model passes"
+    if adapted["distance_before"] is None:
+        return (("Adapted photographs", f"{views}; the classifier has no batch norm to adapt to"),)
+    before, after = adapted["distance_before"], adapted["distance_after"]
+    change = f"distance {before:.3g} before, {after:.3g} after"
+    return (
+        (
+            "Adapted photographs",
+            f"{views}, brought to the statistics that the classifier's batch norms remember of its "
+            f"own images ({change}; {cost}); no medical image was used",
+        ),
     )
 
 
