@@ -3,19 +3,20 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import numpy as np
 import pytest
 import torch
 
-from straylight.attacks import Gradient, Method, Sequential, Sweep
+from straylight.attacks import Attack, Disrupt, Gradient, Lift, Method, Sequential, Sweep
 from straylight.audit import run
 from straylight.classifier import Classifier
 from straylight.cohort import Cohort, load_cohort
 from straylight.errors import InputError
 from straylight.evaluate import predict_clean, score
-from straylight.finetune import finetune
+from straylight.finetune import finetune, public_network
 from straylight.images import ImageSet
 from straylight.plan import Plan, jobs
 from straylight.progress import Silent
@@ -297,6 +298,39 @@ def test_an_oracle_may_not_learn_on_what_it_is_scored_on(
     with pytest.raises(InputError, match="give at least one attack"):
         run(plan, *parts, tmp_path, training=photographs)
     assert not (tmp_path / "audit.json").exists()
+
+
+def test_attacks_on_the_public_network_never_call_the_victim(
+    parts: tuple[Classifier, ImageSet, Cohort], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The victim counts its callers: while an attack of T2 runs, there are none."""
+    classifier, photographs, cohort = parts
+    public = public_network(classifier, str(Path(classifier.spec) / "model.safetensors"))
+    attacks = (Lift(steps=3, batch_size=4), Disrupt(steps=3, batch_size=4))
+    plan = replace(PLAN, methods=attacks, targets=())
+    with pytest.raises(InputError, match="work on the public network"):
+        run(plan, *parts, tmp_path)
+
+    def raising(self: Classifier, images: torch.Tensor) -> torch.Tensor:
+        assert not (asked and self.spec == classifier.spec), "the victim was asked"
+        return original(self, images)
+
+    asked: list[str] = []
+    original = Classifier.forward
+    monkeypatch.setattr(Classifier, "forward", raising)
+    for kind in (Lift, Disrupt):
+        call = kind.__call__
+
+        def spy(attack: Attack, *args: Any, call: Any = call, **kwargs: Any) -> Any:  # noqa: ANN401
+            asked.append(type(attack).__name__)
+            yield from call(attack, *args, **kwargs)
+            asked.pop()
+
+        monkeypatch.setattr(kind, "__call__", spy)
+    audit = run(plan, classifier, photographs, cohort, tmp_path, public=public)
+    assert [item.threat_model for item in audit.of_role("attack")] == ["T2", "T2"]
+    assert [item.n_backward for item in audit.of_role("attack")] == [12, 12]
+    assert [item.n_forward for item in audit.of_role("attack")] == [12, 24]
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,8 @@ def test_the_catalogue(capsys: pytest.CaptureFixture[str]) -> None:
         "gradient": "attack",
         "sequential": "attack",
         "sweep": "attack",
+        "lift": "attack",
+        "disrupt": "attack",
         "random-sphere": "control",
         "random-sign": "control",
         "phase-randomised": "control",

@@ -47,6 +47,7 @@ def run(
     note: str = "",
     command: str = "",
     training: ImageSet | None = None,
+    public: Classifier | None = None,
     tracker: Tracker | None = None,
 ) -> Audit:
     """Audit `classifier` and write `audit.json` and the perturbations to `out`.
@@ -66,11 +67,13 @@ def run(
         command: Recorded in the audit.
         training: Medical images, none of them in the cohort, for methods that learn on ``medical``
             (oracles: upper bounds, never called an attack).
+        public: The public network that `classifier` was fine-tuned from, for attacks of T2; its head
+            does not matter.
         tracker: Is told the progress.
 
     Raises:
-        InputError: If shapes or classes do not match, `training` is missing or shares images with the
-            cohort, or `out` cannot be used.
+        InputError: If shapes or classes do not match, a method's `training` or `public` is missing,
+            `training` shares images with the cohort, or `out` cannot be used.
     """
     tracker = tracker or Silent()
     wanted = jobs(plan, classifier.class_names)
@@ -78,8 +81,10 @@ def run(
     check_match(classifier, photographs, cohort)
     if "medical" in needed:
         check_training(classifier, training, cohort)
+    if any(job.method.attack.threat_model == "T2" for job in wanted):
+        check_public(classifier, public)
     ball = plan.ball(cohort.images)
-    digest = fingerprint(plan, classifier, photographs, cohort, training)
+    digest = fingerprint(plan, classifier, photographs, cohort, training=training, public=public)
     ledger = Ledger(out, digest, classifier.class_names, force=force)
     tracker.start("clean predictions", len(cohort))
     folded = fold(classifier)
@@ -91,7 +96,8 @@ def run(
         sources["adapted"], adapted = adapt(plan, classifier, photographs, out, tracker)
     if training is not None:
         sources["medical"] = training
-    bench = Bench(folded, sources, ball, clean, ledger, tracker)
+    backbone = folded if public is None else fold(public)
+    bench = Bench(folded, backbone, sources, ball, clean, ledger, tracker)
     made = [bench.attack(job, plan.seed) for job in wanted]
     attacks = [item for item in made if item.role == "attack"]
     if not attacks:
@@ -144,6 +150,19 @@ def check_training(classifier: Classifier, training: ImageSet | None, cohort: Co
         )
 
 
+def check_public(classifier: Classifier, public: Classifier | None) -> None:
+    """See that an attack of T2 has a network to work on."""
+    if public is None:
+        raise InputError(
+            "lift and disrupt work on the public network that the classifier was fine-tuned from: "
+            "give its weights (--public)."
+        )
+    if public.shape != classifier.shape:
+        raise InputError(
+            f"the public network takes {public.shape}, the classifier {classifier.shape}."
+        )
+
+
 def adapt(
     plan: Plan, classifier: Classifier, photographs: ImageSet, out: Path, tracker: Tracker
 ) -> tuple[ImageSet, dict[str, Any]]:
@@ -164,6 +183,7 @@ class Bench:
     """Makes perturbations, scores them, and enters them in the ledger."""
 
     classifier: Classifier
+    backbone: Classifier
     sources: dict[Source, ImageSet]
     ball: Ball
     clean: Clean
@@ -178,12 +198,11 @@ class Bench:
         generator = torch.Generator().manual_seed(seed)
         seen, delta = 0, torch.zeros(1, *self.classifier.shape)
         attack, images = job.method.attack, self.sources[job.method.source]
+        model = self.backbone if attack.threat_model == "T2" else self.classifier
         self.tracker.start(job.name, attack.planned(len(images), len(self.classifier.class_names)))
         started = time.perf_counter()
-        with count_passes(self.classifier) as passes:
-            for snapshot in attack(
-                self.classifier, images, self.ball, target=target, generator=generator
-            ):
+        with count_passes(model) as passes:
+            for snapshot in attack(model, images, self.ball, target=target, generator=generator):
                 self.tracker.advance(snapshot.images_seen - seen)
                 delta, seen = snapshot
         return self.record(

@@ -69,6 +69,11 @@ class Classifier(nn.Module):
         """Return the predictions for a whole set."""
         return torch.cat([self.predict(batch) for batch in images.batches(batch_size)])
 
+    def logits_all(self, images: ImageSet, batch_size: int = 64) -> Logits:
+        """Return the logits of a whole set."""
+        with torch.no_grad():
+            return torch.cat([self(batch) for batch in images.batches(batch_size)])
+
     def class_index(self, name: str) -> int:
         """Return the number of a class.
 

@@ -79,3 +79,28 @@ def pretrained_network(recipe: Recipe, n_classes: int) -> nn.Module:
             "check the name and the connection, or give --weights FILE.safetensors."
         ) from error
     return network
+
+
+def public_network(classifier: Classifier, weights: str) -> Classifier:
+    """Build the public network that a classifier was fine-tuned from, in the classifier's own frame.
+
+    Args:
+        classifier: Loaded from a folder; its card names the architecture.
+        weights: A safetensors file, or ``pretrained``.
+
+    Raises:
+        InputError: If the weights do not fit.
+    """
+    recipe = Recipe(
+        backbone=classifier.card["architecture"],
+        backbone_args=classifier.card["arguments"],
+        weights=weights,
+    )
+    return Classifier(
+        initial_network(recipe, len(classifier.class_names)),
+        shape=classifier.shape,
+        class_names=classifier.class_names,
+        mean=classifier.card["mean"],
+        std=classifier.card["std"],
+        spec=weights,
+    )

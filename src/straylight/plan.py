@@ -3,12 +3,13 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from straylight.attacks import Attack, Gradient, Method, Sequential, Sweep, describe
+from straylight.attacks import Attack, Disrupt, Gradient, Lift, Method, Sequential, Sweep, describe
 from straylight.ball import Ball, Norm, eps_from_zeta
 from straylight.errors import InputError
 from straylight.images import ImageSet
 from straylight.surrogates import Adaptation
 
+UNTARGETED = (Sweep, Lift, Disrupt)
 DEFAULT_METHODS: tuple[Method, ...] = (
     Method(Gradient(), "adapted"),
     Method(Gradient()),
@@ -70,9 +71,10 @@ class Plan:
 
     @property
     def targeted(self) -> tuple[Method, ...]:
-        """The methods of the targeted runs; a sweep goes through all targets by itself."""
-        methods = self.methods if self.targeted_methods is None else self.targeted_methods
-        return tuple(m for m in map(as_method, methods) if not isinstance(m.attack, Sweep))
+        """The methods of the targeted runs: by default those of `methods` that take a target."""
+        if self.targeted_methods is not None:
+            return tuple(map(as_method, self.targeted_methods))
+        return tuple(m for m in self.untargeted if not isinstance(m.attack, UNTARGETED))
 
 
 def as_method(method: Attack | Method) -> Method:

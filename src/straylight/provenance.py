@@ -32,7 +32,9 @@ def fingerprint(
     classifier: Classifier,
     photographs: ImageSet,
     cohort: Cohort,
+    *,
     training: ImageSet | None = None,
+    public: Classifier | None = None,
 ) -> str:
     """Digest of everything that determines an audit's figures on one machine."""
     parts = {
@@ -42,6 +44,7 @@ def fingerprint(
         "cohort": cohort.images.sha256,
         "labels": hashlib.sha256(cohort.labels.numpy().tobytes()).hexdigest(),
         "training": None if training is None else training.sha256,
+        "public": None if public is None else public.sha256,
         "versions": versions(),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -4,9 +4,11 @@ from dataclasses import asdict, dataclass
 from typing import Any, Generic, TypeVar, cast, get_args
 
 from straylight.attacks.control import Control, PhaseRandomised, RandomSign, RandomSphere
+from straylight.attacks.disrupt import Disrupt
 from straylight.attacks.gradient import Gradient
+from straylight.attacks.lift import Lift
 from straylight.attacks.method import Method, Source
-from straylight.attacks.protocol import Attack, Snapshot
+from straylight.attacks.protocol import Attack, Snapshot, ThreatModel
 from straylight.attacks.sequential import Sequential
 from straylight.attacks.sweep import Sweep
 from straylight.errors import InputError
@@ -16,8 +18,10 @@ __all__ = [
     "CONTROLS",
     "Attack",
     "Control",
+    "Disrupt",
     "Entry",
     "Gradient",
+    "Lift",
     "Method",
     "PhaseRandomised",
     "RandomSign",
@@ -26,6 +30,7 @@ __all__ = [
     "Snapshot",
     "Source",
     "Sweep",
+    "ThreatModel",
     "describe",
     "parse_method",
 ]
@@ -39,53 +44,64 @@ class Entry(Generic[T_co]):
     """One line of the catalogue."""
 
     make: type[T_co]
-    threat_model: str
     summary: str
     paper: str
     url: str
+
+    @property
+    def threat_model(self) -> ThreatModel:
+        """What the attacker has."""
+        found: ThreatModel = self.make.threat_model  # type: ignore[attr-defined]
+        return found
 
 
 ATTACKS: dict[str, Entry[Attack]] = {
     "gradient": Entry(
         Gradient,
-        "T1",
-        "mini-batch stochastic gradient on the margin loss",
+        "mini-batch stochastic gradient on the margin, cross-entropy or cosine loss",
         "Shafahi et al. 2020; Zhang et al. 2020",
         "https://arxiv.org/abs/2007.06189",
     ),
     "sequential": Entry(
         Sequential,
-        "T1",
         "the paper's algorithm: one photograph and one sign step at a time",
         "Minagi, Hirano & Takemoto 2022",
         "https://doi.org/10.3390/jimaging8020038",
     ),
     "sweep": Entry(
         Sweep,
-        "T1",
         "a gradient run to each class, the best chosen on photographs held out",
         "Hirano & Takemoto 2020 (targeted perturbations)",
         "https://arxiv.org/abs/1911.06502",
+    ),
+    "lift": Entry(
+        Lift,
+        "raises the first activations of the public backbone; the victim is never asked",
+        "Ban & Dong 2022",
+        "https://arxiv.org/abs/2210.03372",
+    ),
+    "disrupt": Entry(
+        Disrupt,
+        "turns the features of the public backbone; the victim is never asked",
+        "Zhang et al. 2021 (the cosine, there on logits)",
+        "https://arxiv.org/abs/2103.11402",
     ),
 }
 CONTROLS: dict[str, Entry[Control]] = {
     "random-sphere": Entry(
         RandomSphere,
-        "T0",
         "uniform on the L2 sphere or in the L-infinity cube, as in the paper",
         "Minagi, Hirano & Takemoto 2022",
         "https://doi.org/10.3390/jimaging8020038",
     ),
     "random-sign": Entry(
         RandomSign,
-        "T0",
         "plus or minus the same value in every entry",
         "Moosavi-Dezfooli et al. 2017",
         "https://arxiv.org/abs/1610.08401",
     ),
     "phase-randomised": Entry(
         PhaseRandomised,
-        "T0",
         "the attack's own spectrum with random phases",
         "Theiler et al. 1992 (surrogate data)",
         "https://doi.org/10.1016/0167-2789(92)90102-S",
@@ -123,7 +139,7 @@ def parse_method(text: str) -> Method:
 def parse_attack(name: str, settings: str) -> Attack:
     """Make an attack from its name and ``SETTING=VALUE,SETTING=VALUE``."""
     make = ATTACKS[name].make
-    types: dict[str, type[int | float]] = {key: type(v) for key, v in vars(make()).items()}
+    types: dict[str, type[int | float | str]] = {key: type(v) for key, v in vars(make()).items()}
     values = {}
     for pair in filter(None, settings.split(",")):
         key, _, value = pair.partition("=")

@@ -2,10 +2,11 @@
 
 import math
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
 import torch
 
+from straylight.attacks.protocol import ThreatModel
 from straylight.ball import Ball
 from straylight.tensors import Delta
 
@@ -13,6 +14,8 @@ from straylight.tensors import Delta
 @runtime_checkable
 class Control(Protocol):
     """Makes a perturbation on the surface of a ball without a classifier or a photograph."""
+
+    threat_model: ClassVar[ThreatModel]
 
     def __call__(self, reference: Delta, ball: Ball, *, generator: torch.Generator) -> Delta:
         """Return a control for the perturbation `reference`, of the same shape."""
@@ -26,6 +29,8 @@ class RandomSphere:
     of a saturated attack: `RandomSign` is the fair control there.
     """
 
+    threat_model: ClassVar[ThreatModel] = "T0"
+
     def __call__(self, reference: Delta, ball: Ball, *, generator: torch.Generator) -> Delta:
         if ball.norm == "linf":
             return (torch.rand(reference.shape, generator=generator) * 2 - 1) * ball.eps
@@ -35,6 +40,8 @@ class RandomSphere:
 @dataclass(frozen=True, kw_only=True)
 class RandomSign:
     """Every entry at plus or minus the same value: the largest noise that the ball holds."""
+
+    threat_model: ClassVar[ThreatModel] = "T0"
 
     def __call__(self, reference: Delta, ball: Ball, *, generator: torch.Generator) -> Delta:
         signs = torch.randint(0, 2, reference.shape, generator=generator).float() * 2 - 1
@@ -49,6 +56,8 @@ class PhaseRandomised:
     all channels, so the channels keep their correlation. L2: as long as the attack's. L-infinity: as
     long in L2, then projected on the ball.
     """
+
+    threat_model: ClassVar[ThreatModel] = "T0"
 
     def __call__(self, reference: Delta, ball: Ball, *, generator: torch.Generator) -> Delta:
         white = torch.randn(reference.shape[-2:], generator=generator)

@@ -23,5 +23,5 @@ class Method:
 
     @property
     def threat_model(self) -> str:
-        """T1: the attacker has the classifier and photographs; oracle: medical images as well."""
-        return "oracle" if self.source == "medical" else "T1"
+        """The attack's own, or ``oracle`` if it learns on medical images."""
+        return "oracle" if self.source == "medical" else self.attack.threat_model

@@ -1,7 +1,7 @@
 """What an attack is."""
 
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import ClassVar, Literal, NamedTuple, Protocol, runtime_checkable
 
 import torch
 
@@ -9,6 +9,8 @@ from straylight.ball import Ball
 from straylight.classifier import Classifier
 from straylight.images import ImageSet
 from straylight.tensors import Delta
+
+ThreatModel = Literal["T0", "T1", "T2"]
 
 
 class Snapshot(NamedTuple):
@@ -25,7 +27,13 @@ class Attack(Protocol):
     It sees a classifier, photographs and a budget: never a medical image and never a label. All its
     randomness comes from `generator`. The last perturbation it yields, shape (1, C, H, W) and inside
     `ball`, is its result.
+
+    Attributes:
+        threat_model: ``T1``: it is given the victim; ``T2``: it is given only the public network that
+            the victim was fine-tuned from.
     """
+
+    threat_model: ClassVar[ThreatModel]
 
     def __call__(
         self,
@@ -39,7 +47,7 @@ class Attack(Protocol):
         """Yield the perturbation as it grows.
 
         Args:
-            classifier: The victim; parameters frozen, evaluation mode.
+            classifier: The victim (T1) or the public network (T2), frozen, in evaluation mode.
             photographs: Of the classifier's shape; what the attack learns on.
             ball: The budget.
             target: Class that every image shall be taken for, or None (non-targeted: any other class

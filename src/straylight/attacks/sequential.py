@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 
-from straylight.attacks.protocol import Snapshot
+from straylight.attacks.protocol import Snapshot, ThreatModel
 from straylight.ball import Ball
 from straylight.classifier import Classifier
 from straylight.errors import InputError
@@ -42,6 +43,8 @@ class Sequential:
 
     step_size: float = 0.00025
     passes: int = 1
+
+    threat_model: ClassVar[ThreatModel] = "T1"
 
     def __post_init__(self) -> None:
         if not self.step_size > 0 or self.passes < 1:

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 
 from straylight.attacks.gradient import Gradient
-from straylight.attacks.protocol import Snapshot
+from straylight.attacks.protocol import Snapshot, ThreatModel
 from straylight.ball import Ball
 from straylight.classifier import Classifier
 from straylight.errors import InputError
@@ -35,6 +36,8 @@ class Sweep:
     steps: int = 150
     batch_size: int = 32
     kappa: float = 10.0
+
+    threat_model: ClassVar[ThreatModel] = "T1"
 
     def __post_init__(self) -> None:
         self.run()

@@ -12,6 +12,7 @@ from straylight.ball import Norm
 from straylight.classifier import Classifier
 from straylight.cohort import load_cohort
 from straylight.errors import InputError
+from straylight.finetune import public_network
 from straylight.images import ImageSet
 from straylight.modelcard import load_classifier
 from straylight.plan import DEFAULT_METHODS, Plan, name_of
@@ -61,6 +62,9 @@ class AuditCommand:
     """How many photographs to use (default: all)."""
     training: str | None = None
     """Labelled medical images, none of them in --cohort, for methods '@medical'."""
+    public: str | None = None
+    """Public weights that the model was fine-tuned from, for lift and disrupt: a .safetensors file, or
+    'pretrained' (downloaded by timm)."""
     control_seeds: int = 3
     """Random controls of each kind."""
     seed: int = 0
@@ -79,6 +83,7 @@ class AuditCommand:
             self.natural, classifier.shape, n=self.photographs, seed=self.seed
         )
         cohort = load_cohort(self.cohort, classifier.shape, classifier.class_names)
+        public = None if self.public is None else public_network(classifier, self.public)
         training = None if self.training is None else self.load_training(classifier)
         for images in (photographs, cohort.images):
             for file in images.skipped[:3]:
@@ -96,6 +101,7 @@ class AuditCommand:
                 show_images=self.show_images,
                 command=command_line(),
                 training=training,
+                public=public,
                 tracker=tracker,
             )
         show(audit, self.out, out, as_json=self.json)

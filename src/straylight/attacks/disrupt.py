@@ -1,0 +1,79 @@
+"""Turn the features of the public backbone away from what they are."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from straylight.attacks.descent import descend
+from straylight.attacks.features import Features
+from straylight.attacks.lift import check_settings, refuse_target
+from straylight.attacks.protocol import Snapshot, ThreatModel
+from straylight.ball import Ball
+from straylight.classifier import Classifier
+from straylight.images import ImageSet
+from straylight.tensors import Delta
+
+
+@dataclass(frozen=True, kw_only=True)
+class Disrupt:
+    r"""Minimise the cosine of a public network's features with and without the perturbation.
+
+    .. math:: \min_{\|\delta\|_p \le \epsilon}\ \frac{1}{L} \sum_l \mathbb{E}_x
+              \cos\bigl(h_l(x),\, h_l(x + \delta)\bigr)
+
+    with the outputs :math:`h_l` of the convolutions: the cosine loss of Zhang et al. 2021,
+    https://arxiv.org/abs/2103.11402, on features in the place of logits, since the public network does
+    not have the victim's classes. The victim is never asked. The steps are those of `descend`; images
+    are clipped while crafting.
+
+    Attributes:
+        steps: Number of updates.
+        batch_size: Photographs in an update, drawn with replacement.
+        depth: Share of the network's convolutions whose features are turned, the first ones.
+    """
+
+    steps: int = 300
+    batch_size: int = 32
+    depth: float = 1.0
+
+    threat_model: ClassVar[ThreatModel] = "T2"
+
+    def __post_init__(self) -> None:
+        check_settings("disrupt", self.steps, self.batch_size, self.depth)
+
+    def planned(self, n_photographs: int, n_classes: int) -> int:
+        return self.steps * self.batch_size
+
+    def __call__(
+        self,
+        classifier: Classifier,
+        photographs: ImageSet,
+        ball: Ball,
+        *,
+        target: int | None,
+        generator: torch.Generator,
+    ) -> Iterator[Snapshot]:
+        refuse_target("disrupt", target)
+        with Features(classifier, self.depth) as features:
+            # At zero the cosine is 1 and flat: the first step needs a place to go down from.
+            start = ball.scale(torch.randn(1, *photographs.shape, generator=generator)) * 0.01
+
+            def loss(delta: Delta) -> Tensor:
+                batch = torch.randint(len(photographs), (self.batch_size,), generator=generator)
+                images = photographs.images(batch)
+                with torch.no_grad():
+                    before = features(images)
+                after = features((images + delta).clamp(0, 1))
+                turned = [
+                    torch.cosine_similarity(a.flatten(1), b.flatten(1)).mean()
+                    for a, b in zip(after, before, strict=True)
+                ]
+                return torch.stack(turned).mean()
+
+            for step, delta in enumerate(
+                descend(loss, photographs.shape, ball, self.steps, start=start), start=1
+            ):
+                yield Snapshot(delta, step * self.batch_size)
