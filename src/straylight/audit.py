@@ -1,25 +1,21 @@
 """The audit: attacks made from photographs, controls of equal size, both scored on a cohort."""
 
-import re
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from straylight.attacks import CONTROLS, PhaseRandomised, Source, describe
-from straylight.ball import Ball
-from straylight.classifier import Classifier, Passes, count_passes
+from straylight.attacks import Source
+from straylight.bench import Bench
+from straylight.classifier import Classifier, count_passes
 from straylight.cohort import Cohort
 from straylight.errors import InputError
-from straylight.evaluate import Clean, predict_clean, score
-from straylight.files import read_delta, write_array
+from straylight.evaluate import predict_clean
 from straylight.folding import fold
 from straylight.images import ImageSet
-from straylight.ledger import PERTURBATIONS, Ledger
-from straylight.plan import Job, Plan, jobs
+from straylight.ledger import Ledger
+from straylight.plan import Plan, jobs
 from straylight.progress import Silent, Tracker
 from straylight.provenance import (
     describe_adapted,
@@ -31,8 +27,7 @@ from straylight.provenance import (
     fingerprint,
     keep_examples,
 )
-from straylight.results import Audit, Perturbation, save_audit
-from straylight.tensors import Delta
+from straylight.results import Audit, save_audit
 
 
 def run(
@@ -176,108 +171,3 @@ def adapt(
     return found.images, describe_adapted(
         found, settings, passes, time.perf_counter() - started, out
     )
-
-
-@dataclass(frozen=True, eq=False)
-class Bench:
-    """Makes perturbations, scores them, and enters them in the ledger."""
-
-    classifier: Classifier
-    backbone: Classifier
-    sources: dict[Source, ImageSet]
-    ball: Ball
-    clean: Clean
-    ledger: Ledger
-    tracker: Tracker
-
-    def attack(self, job: Job, seed: int) -> Perturbation:
-        """Make one perturbation, unless the ledger has it."""
-        if done := self.ledger.find(job.name):
-            return done
-        target = None if job.target is None else self.classifier.class_index(job.target)
-        generator = torch.Generator().manual_seed(seed)
-        seen, delta = 0, torch.zeros(1, *self.classifier.shape)
-        attack, images = job.method.attack, self.sources[job.method.source]
-        model = self.backbone if attack.threat_model == "T2" else self.classifier
-        self.tracker.start(job.name, attack.planned(len(images), len(self.classifier.class_names)))
-        started = time.perf_counter()
-        with count_passes(model) as passes:
-            for snapshot in attack(model, images, self.ball, target=target, generator=generator):
-                self.tracker.advance(snapshot.images_seen - seen)
-                delta, seen = snapshot
-        return self.record(
-            job.name,
-            delta,
-            passes,
-            role="reference" if job.method.threat_model == "oracle" else "attack",
-            threat_model=job.method.threat_model,
-            method=describe(attack),
-            source=job.method.source,
-            target=job.target,
-            copy_of=None,
-            seed=seed,
-            images_seen=seen,
-            seconds=time.perf_counter() - started,
-        )
-
-    def controls(self, plan: Plan, attacks: list[Perturbation]) -> Iterator[Perturbation]:
-        """Yield random perturbations of the full budget, and a phase-randomised copy of each attack."""
-        wanted: list[tuple[str, str, Perturbation | None, int]] = [
-            (f"{kind} {k + 1}", kind, None, plan.seed + k)
-            for kind, entry in CONTROLS.items()
-            if entry.make is not PhaseRandomised
-            for k in range(plan.control_seeds)
-        ]
-        wanted += [
-            (f"phase-randomised {attack.name}", "phase-randomised", attack, plan.seed)
-            for attack in attacks
-        ]
-        self.tracker.start("controls", len(wanted))
-        for name, kind, original, seed in wanted:
-            yield self.ledger.find(name) or self.control(name, kind, original, seed)
-            self.tracker.advance(1)
-
-    def control(
-        self, name: str, kind: str, original: Perturbation | None, seed: int
-    ) -> Perturbation:
-        """Make one control; `original` is the attack that it copies the spectrum of."""
-        method = CONTROLS[kind].make()
-        started = time.perf_counter()
-        reference = (
-            torch.zeros(1, *self.classifier.shape)
-            if original is None
-            else read_delta(self.ledger.folder / original.file)
-        )
-        delta = method(reference, self.ball, generator=torch.Generator().manual_seed(seed))
-        return self.record(
-            name,
-            delta,
-            Passes(),
-            role="control",
-            threat_model=CONTROLS[kind].threat_model,
-            method=describe(method),
-            source=None,
-            target=None if original is None else original.target,
-            copy_of=None if original is None else original.name,
-            seed=seed,
-            images_seen=0,
-            seconds=time.perf_counter() - started,
-        )
-
-    def record(self, name: str, delta: Delta, passes: Passes, **fields: Any) -> Perturbation:  # noqa: ANN401
-        """Score a perturbation, write its file, and enter it in the ledger."""
-        slug = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-").lower()
-        file = f"{PERTURBATIONS}/{len(self.ledger.finished):02d}-{slug}.npy"
-        write_array(self.ledger.folder / file, delta.numpy())
-        perturbation = Perturbation(
-            name=name,
-            n_forward=passes.forward,
-            n_backward=passes.backward,
-            score=score(self.classifier, delta, self.clean),
-            l2=float(delta.norm()),
-            linf=float(delta.abs().max()),
-            file=file,
-            **fields,
-        )
-        self.ledger.add(perturbation)
-        return perturbation

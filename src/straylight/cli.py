@@ -14,6 +14,7 @@ from straylight.commands import (
     ReportCommand,
 )
 from straylight.errors import InputError
+from straylight.memory import keep_freed_memory
 
 Command = (
     Annotated[DemoCommand, tyro.conf.subcommand("demo")]
@@ -34,6 +35,7 @@ Audit it, with a report: straylight audit --help
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; ends with status 0, 2 (bad input) or 130 (interrupted)."""
+    keep_freed_memory()
     out, err = Console(), Console(stderr=True)
     command: FinetuneCommand | AuditCommand | ReportCommand | AttacksCommand | DemoCommand
     command = tyro.cli(

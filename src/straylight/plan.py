@@ -11,7 +11,7 @@ from straylight.surrogates import Adaptation
 
 UNTARGETED = (Sweep, Lift, Disrupt)
 DEFAULT_METHODS: tuple[Method, ...] = (
-    Method(Gradient(), "adapted"),
+    Method(Sweep(), "adapted"),
     Method(Gradient()),
     Method(Sequential()),
 )

@@ -25,7 +25,7 @@ def show(audit: Audit, folder: Path, out: Console, *, as_json: bool) -> None:
 
 
 def summary_table(audit: Audit) -> Table:
-    """Lay out the attacks, and below them the best control of each kind."""
+    """Lay out the attacks, then references, and below them the best control of each kind."""
     budget = audit.budget
     zeta = "" if budget.zeta is None else f"zeta {100 * budget.zeta:g} %, "
     table = Table(
@@ -49,10 +49,12 @@ def summary_table(audit: Audit) -> Table:
         )
         for kind in kinds
     ]
-    for item in [*audit.of_role("attack"), *best]:
+    made = [*audit.of_role("attack"), *audit.of_role("reference")]
+    for item in [*made, *best]:
         found = item.score
         count = sum(control.method["name"] == item.method["name"] for control in controls)
-        name = item.name if item.role == "attack" else f"{item.method['name']} (max of {count})"
+        name = f"{item.method['name']} (max of {count})" if item.role == "control" else item.name
+        name += " (oracle)" * (item.role == "reference")
         target = None if item.target is None else names.index(item.target)
         low, high = found.fooled.ci95
         table.add_row(
@@ -62,7 +64,7 @@ def summary_table(audit: Audit) -> Table:
             "" if target is None or item.role == "control" else percent(found.hit(target).rate),
             percent(found.correct.rate),
             f"{names[found.dominant_class]} {percent(found.dominant.rate, 0)} %",
-            end_section=item is audit.of_role("attack")[-1],
+            end_section=item is made[-1],
         )
     return table
 

@@ -33,7 +33,7 @@ class Sweep:
         batch_size, kappa: As in `Gradient`.
     """
 
-    steps: int = 150
+    steps: int = 100
     batch_size: int = 32
     kappa: float = 10.0
 

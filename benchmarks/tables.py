@@ -1,9 +1,9 @@
-"""Collect audits into `results.json`, and write the README's tables from it.
+"""Collect audits into `results.json`, and write the tables of the pages from it.
 
-    python benchmarks/readme.py collect measured audits/*      # reads audit.json of each folder
-    python benchmarks/readme.py write                          # README.md between its table markers
+    python benchmarks/tables.py collect measured audits/*      # reads audit.json of each folder
+    python benchmarks/tables.py write                          # the pages, between their table markers
 
-`tests/test_readme.py` fails when the README's tables are not those of `results.json`.
+`tests/test_readme.py` fails when a table is not that of `results.json`.
 """
 
 import json
@@ -16,8 +16,9 @@ from straylight.counts import Proportion, Score, matrix, percent
 from straylight.results import Audit, Perturbation, load_audit
 
 HERE = Path(__file__).parent
-RESULTS, README = HERE / "results.json", HERE.parent / "README.md"
-MARKER = re.compile(r"<!-- table:(\w+) -->.*?<!-- end -->", re.DOTALL)
+RESULTS = HERE / "results.json"
+PAGES = (HERE.parent / "README.md", HERE.parent / "docs" / "attacks.md")
+MARKER = re.compile(r"<!-- table:([\w-]+) -->.*?<!-- end -->", re.DOTALL)
 
 Json = dict[str, Any]
 
@@ -35,6 +36,7 @@ def digest(audit: Audit) -> Json:
         "budget": vars(audit.budget),
         "class_names": audit.model.class_names,
         "photographs": audit.natural.n,
+        "adapted": audit.natural.adapted,
         "clean_confusion": audit.cohort.clean_confusion,
         "perturbations": [perturbation(item) for item in audit.perturbations],
         "versions": {name: audit.environment[name] for name in ("straylight", "torch", "timm")},
@@ -43,7 +45,7 @@ def digest(audit: Audit) -> Json:
 
 def perturbation(item: Perturbation) -> Json:
     """Keep of a perturbation its counts and costs."""
-    fields = ("name", "role", "target", "copy_of", "seconds")
+    fields = ("name", "role", "source", "target", "copy_of", "seconds")
     return {name: getattr(item, name) for name in fields} | {
         "method": item.method["name"],
         "model_passes": item.n_forward + item.n_backward,
@@ -120,14 +122,83 @@ def table(audits: dict[str, Json]) -> str:
     return "\n".join(lines)
 
 
+def methods_table(audits: dict[str, Json]) -> str:
+    """Lay out non-targeted attacks one below the other, with a column for each audit."""
+    names = dict.fromkeys(
+        item["name"]
+        for audit in audits.values()
+        for item in audit["perturbations"]
+        if item["role"] != "control"
+    )
+    head = ["fooling rate %", *(f"{cell_name(name, a)}" for name, a in audits.items())]
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    noises = [noise_of(audit) for audit in audits.values()]
+    lines.append("| noise | " + " | ".join(rate(fooled(item)) for item in noises) + " |")
+    for name in names:
+        found = [by_name(audit).get(name) for audit in audits.values()]
+        cells = ["" if item is None else rate(fooled(item)) for item in found]
+        lines.append(f"| {label(name)} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def costs_table(audits: dict[str, Json]) -> str:
+    """Lay out what each method took: image passes, and wall time, in each audit."""
+    names = dict.fromkeys(
+        item["name"]
+        for audit in audits.values()
+        for item in audit["perturbations"]
+        if item["role"] != "control"
+    )
+    head = ["passes, seconds", *(f"{cell_name(name, a)}" for name, a in audits.items())]
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    adapted = [audit["adapted"] for audit in audits.values()]
+    cells = [
+        "" if a is None else cost(a["n_forward"] + a["n_backward"], a["seconds"]) for a in adapted
+    ]
+    lines.append("| adapting the photographs (once) | " + " | ".join(cells) + " |")
+    for name in names:
+        found = [by_name(audit).get(name) for audit in audits.values()]
+        cells = ["" if i is None else cost(i["model_passes"], i["seconds"]) for i in found]
+        lines.append(f"| {label(name)} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def cost(passes: int, seconds: float) -> str:
+    """Format image passes and wall time."""
+    return f"{passes:,}, {seconds:.0f}"
+
+
+def cell_name(name: str, audit: Json) -> str:
+    """Name an audit by its task and budget."""
+    return f"{name.split('-', 1)[0]}, {budget_of(audit)}"
+
+
+def label(name: str) -> str:
+    """Mark a method's name; an oracle is called one."""
+    return f"oracle: `{name}`" if name.endswith("@medical") else f"`{name}`"
+
+
+def by_name(audit: Json) -> dict[str, Json]:
+    """Return the perturbations of an audit by their names."""
+    return {item["name"]: item for item in audit["perturbations"]}
+
+
+def noise_of(audit: Json) -> Json:
+    """Return the strongest random control, copies of a spectrum left out."""
+    return best(
+        [i for i in audit["perturbations"] if i["role"] == "control" and i["copy_of"] is None]
+    )
+
+
 def written(text: str, results: Json) -> str:
-    """Return a README with its tables replaced by those of the results."""
+    """Return a page with its tables replaced by those of the results."""
 
     def fill(match: re.Match[str]) -> str:
-        part = match[1]
+        part, _, kind = match[1].partition("-")
         if part not in results:
             return match[0]
-        return f"<!-- table:{part} -->\n\n{table(results[part])}\n\n<!-- end -->"
+        layout = {"": table, "methods": methods_table, "costs": costs_table}[kind]
+        return f"<!-- table:{match[1]} -->\n\n{layout(results[part])}\n\n<!-- end -->"
 
     return MARKER.sub(fill, text)
 
@@ -137,7 +208,9 @@ def main() -> None:
     if sys.argv[1] == "collect":
         collect(sys.argv[2], sys.argv[3:])
     else:
-        README.write_text(written(README.read_text(), json.loads(RESULTS.read_text())))
+        results = json.loads(RESULTS.read_text())
+        for page in PAGES:
+            page.write_text(written(page.read_text(), results))
 
 
 if __name__ == "__main__":
