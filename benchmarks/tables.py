@@ -78,7 +78,7 @@ def best(items: list[Json]) -> Json:
 def rows_of(audit: Json) -> dict[str, str]:
     """Summarise an audit in one row."""
     items = audit["perturbations"]
-    untargeted = {i["method"]: i for i in items if i["role"] == "attack" and i["target"] is None}
+    untargeted = {i["name"]: i for i in items if i["role"] == "attack" and i["target"] is None}
     targeted = [i for i in items if i["role"] == "attack" and i["target"] is not None]
     controls = [i for i in items if i["role"] == "control"]
     noise = best([i for i in controls if i["copy_of"] is None])
@@ -87,9 +87,9 @@ def rows_of(audit: Json) -> dict[str, str]:
     clean = Score(confusion, confusion, 0)
     row = {"accuracy %": percent(clean.correct.rate), "noise": rate(fooled(noise))}
     row["spectrum copy"] = rate(fooled(best(copies)))
-    for method in ("sequential", "gradient"):
-        if method in untargeted:
-            row[f"`{method}`"] = rate(fooled(untargeted[method]))
+    for name in ("sequential", "gradient", "gradient@adapted"):
+        if name in untargeted:
+            row[f"`{name}`"] = rate(fooled(untargeted[name]))
     if targeted:
         top = best(targeted)
         row["best target"] = f"{rate(fooled(top))} {top['target']}"

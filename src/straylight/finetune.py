@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import timm
 import torch
 from torch import nn
 
@@ -68,6 +67,8 @@ def initial_network(recipe: Recipe, n_classes: int) -> nn.Module:
 
 def pretrained_network(recipe: Recipe, n_classes: int) -> nn.Module:
     """Build the backbone with the public weights that timm knows."""
+    import timm  # takes seconds: only where a network is built
+
     try:
         network: nn.Module = timm.create_model(
             recipe.backbone, pretrained=True, num_classes=n_classes, **recipe.backbone_args

@@ -29,14 +29,14 @@ def summary_table(audit: Audit) -> Table:
     budget = audit.budget
     zeta = "" if budget.zeta is None else f"zeta {100 * budget.zeta:g} %, "
     table = Table(
-        title=f"{budget.norm}, {zeta}{budget.eps_rms_levels:.1f} grey levels RMS at most; "
-        f"{audit.cohort.n} images, clean accuracy {percent(audit.cohort.clean.correct.rate)} %",
+        title=f"{budget.norm}, {zeta}{budget.eps_rms_levels:.1f} grey levels RMS; "
+        f"{audit.cohort.n} images, clean accuracy {percent(audit.cohort.clean.correct.rate)} %; in %",
         title_justify="left",
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
         pad_edge=False,
     )
-    for column in ("", "fooled %", "95 % CI", "target %", "acc. %", "seen as"):
+    for column in ("", "fooled", "95 % CI", "target", "acc.", "seen as"):
         left = column in ("", "seen as")
         table.add_column(column, justify="left" if left else "right", no_wrap=True)
     names = audit.model.class_names

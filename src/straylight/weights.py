@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import timm
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
@@ -17,6 +16,8 @@ def build_network(architecture: str, arguments: dict[str, Any], n_classes: int) 
     Raises:
         InputError: If timm does not know the architecture or its arguments.
     """
+    import timm  # takes seconds: only where a network is built
+
     if not timm.is_model(architecture):
         near = (
             ", ".join(timm.list_models(f"*{architecture[:6]}*")[:5])
