@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from straylight.attacks import Source
+from straylight.attacks import Source, ThreatModel
 from straylight.bench import Bench
 from straylight.classifier import Classifier, count_passes
 from straylight.cohort import Cohort
@@ -73,6 +73,8 @@ def run(
     tracker = tracker or Silent()
     wanted = jobs(plan, classifier.class_names)
     needed = {job.method.source for job in wanted}
+    if needed == {"medical"}:
+        raise InputError("every method learns on medical images: give at least one attack.")
     check_match(classifier, photographs, cohort)
     if "medical" in needed:
         check_training(classifier, training, cohort)
@@ -91,12 +93,12 @@ def run(
         sources["adapted"], adapted = adapt(plan, classifier, photographs, out, tracker)
     if training is not None:
         sources["medical"] = training
-    backbone = folded if public is None else fold(public)
-    bench = Bench(folded, backbone, sources, ball, clean, ledger, tracker)
+    networks: dict[ThreatModel, Classifier] = {"T1": folded}
+    if public is not None:
+        networks["T2"] = fold(public)
+    bench = Bench(networks, sources, ball, clean, ledger, tracker)
     made = [bench.attack(job, plan.seed) for job in wanted]
     attacks = [item for item in made if item.role == "attack"]
-    if not attacks:
-        raise InputError("every method learns on medical images: give at least one attack.")
     controls = list(bench.controls(plan, attacks))
     strongest = max(attacks, key=lambda attack: attack.score.fooled.rate)
     examples = keep_examples(clean, folded, strongest, out) if show_images else None

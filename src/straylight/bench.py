@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from straylight.attacks import CONTROLS, PhaseRandomised, Source, describe
+from straylight.attacks import CONTROLS, PhaseRandomised, Source, ThreatModel, describe
 from straylight.ball import Ball
 from straylight.classifier import Classifier, Passes, count_passes
 from straylight.evaluate import Clean, score
@@ -26,8 +26,8 @@ class Bench:
     """Makes perturbations, scores them, and enters them in the ledger.
 
     Attributes:
-        classifier: The victim: attacks of T1 learn from it, and all are scored on it.
-        backbone: The public network: all that attacks of T2 are given.
+        networks: What an attack of each threat model is given: the victim (T1), and the public network
+            (T2) if there is one.
         sources: What attacks learn on.
         ball: The budget.
         clean: The victim's predictions on the cohort.
@@ -35,13 +35,17 @@ class Bench:
         tracker: Is told the progress.
     """
 
-    classifier: Classifier
-    backbone: Classifier
+    networks: dict[ThreatModel, Classifier]
     sources: dict[Source, ImageSet]
     ball: Ball
     clean: Clean
     ledger: Ledger
     tracker: Tracker
+
+    @property
+    def classifier(self) -> Classifier:
+        """The victim, which everything is scored on."""
+        return self.networks["T1"]
 
     def attack(self, job: Job, seed: int) -> Perturbation:
         """Make one perturbation, unless the ledger has it."""
@@ -51,7 +55,7 @@ class Bench:
         generator = torch.Generator().manual_seed(seed)
         seen, delta = 0, torch.zeros(1, *self.classifier.shape)
         attack, images = job.method.attack, self.sources[job.method.source]
-        model = self.backbone if attack.threat_model == "T2" else self.classifier
+        model = self.networks[attack.threat_model]
         self.tracker.start(job.name, attack.planned(len(images), len(self.classifier.class_names)))
         started = time.perf_counter()
         with count_passes(model) as passes:
