@@ -9,6 +9,7 @@ PACKAGE = Path(__file__).parent.parent / "src" / "straylight"
 # A module may import only from the lines above its own.
 LAYERS = [
     ["errors", "memory"],
+    ["settings"],
     ["tensors"],
     ["ball", "counts", "progress", "schema"],
     ["files"],
@@ -61,7 +62,16 @@ def test_imports_point_down(file: Path) -> None:
 
 
 # What the attacker has: nothing in these may reach a medical image.
-ATTACKER = ["attacks", "ball", "classifier", "errors", "images", "surrogates", "tensors"]
+ATTACKER = [
+    "attacks",
+    "ball",
+    "classifier",
+    "errors",
+    "images",
+    "settings",
+    "surrogates",
+    "tensors",
+]
 
 
 @pytest.mark.parametrize("module", ATTACKER)

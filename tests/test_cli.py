@@ -75,6 +75,32 @@ def test_an_audit_from_the_command_line(
     assert (tmp_path / "a" / "report.html").stat().st_size > 10_000
 
 
+def test_every_threat_model_from_the_command_line(
+    world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(world / "medical", tmp_path / "training")
+    for file in (tmp_path / "training").rglob("*.png"):
+        Image.open(file).rotate(90).save(file)
+    methods = ["gradient@adapted:steps=1", "sweep:steps=1", "lift:steps=1", "disrupt:steps=1"]
+    straylight(
+        *audit(world, tmp_path / "a", "--method", *methods, "gradient@medical:steps=1"),
+        "--training", tmp_path / "training", "--public", world / "model" / "model.safetensors",
+        "--adaptation", "n=20,steps=2",
+    )  # fmt: skip
+    written = json.loads((tmp_path / "a" / "audit.json").read_text())
+    found = {i["name"]: (i["role"], i["threat_model"]) for i in written["perturbations"]}
+    attack = "attack"
+    assert {name: kind for name, kind in found.items() if kind[0] != "control"} == {
+        "gradient@adapted": (attack, "T1"),
+        "sweep": (attack, "T1"),
+        "lift": (attack, "T2"),
+        "disrupt": (attack, "T2"),
+        "gradient@medical": ("reference", "oracle"),
+    }
+    assert written["natural"]["adapted"]["n"] == 20
+    assert "gradient@medical (oracle)" in capsys.readouterr().out
+
+
 def test_json_is_for_machines(
     world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -110,7 +136,10 @@ def test_help_teaches_by_example(command: str, capsys: pytest.CaptureFixture[str
     with pytest.raises(SystemExit) as ended:
         straylight(*filter(None, [command]), "--help")
     assert ended.value.code == 0
-    assert f"straylight {command or 'demo'}" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    _, example, shown = printed.partition("For example:")
+    assert f"straylight {command}" in (shown if command else printed)
+    assert bool(example) == bool(command)
 
 
 def test_bad_input_is_one_sentence_and_status_2(
@@ -126,6 +155,13 @@ def test_bad_input_is_one_sentence_and_status_2(
         "zeta must lie in (0, 1], not 0.0": audit(world, out, "--zeta", 0),
         "give either zeta or eps": audit(world, out, "--eps", 0.1),
         "there is no attack 'magic'": audit(world, out, "--method", "magic"),
+        "learns on one of photographs": audit(world, out, "--method", "gradient@skin"),
+        "give them (--training)": audit(world, out, "--method", "gradient", "gradient@medical"),
+        "give its weights (--public)": audit(world, out, "--method", "lift"),
+        "adaptation has no setting 'm'": audit(world, out, "--adaptation", "m=3"),
+        "an oracle may not learn on what it is scored on": audit(
+            world, out, "--method", "gradient", "gradient@medical", "--training", world / "medical"
+        ),
         "the target 'blue' is none of the classes dark, light": audit(world, out, "--target", "blue"),
         "holds no image file": audit(world, out, "--natural", tmp_path / "empty"),
         "has no model.json": audit(world, out, "--model", tmp_path / "empty"),

@@ -12,6 +12,7 @@ from straylight.attacks.protocol import Attack, Snapshot, ThreatModel
 from straylight.attacks.sequential import Sequential
 from straylight.attacks.sweep import Sweep
 from straylight.errors import InputError
+from straylight.settings import parse_settings
 
 __all__ = [
     "ATTACKS",
@@ -132,22 +133,5 @@ def parse_method(text: str) -> Method:
     if at and source not in get_args(Source):
         known = ", ".join(get_args(Source))
         raise InputError(f"an attack learns on one of {known}, not {source!r}.")
-    attack = parse_attack(name, settings)
+    attack = parse_settings(ATTACKS[name].make, name, settings)
     return Method(attack, cast(Source, source)) if at else Method(attack)
-
-
-def parse_attack(name: str, settings: str) -> Attack:
-    """Make an attack from its name and ``SETTING=VALUE,SETTING=VALUE``."""
-    make = ATTACKS[name].make
-    types: dict[str, type[int | float | str]] = {key: type(v) for key, v in vars(make()).items()}
-    values = {}
-    for pair in filter(None, settings.split(",")):
-        key, _, value = pair.partition("=")
-        if key not in types:
-            raise InputError(f"{name} has no setting {key!r}: it has {', '.join(types)}.")
-        try:
-            values[key] = types[key](value)
-        except ValueError:
-            kind = "a whole number" if types[key] is int else "a number"
-            raise InputError(f"{name}:{key} must be {kind}, not {value!r}.") from None
-    return make(**values)

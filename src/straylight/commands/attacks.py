@@ -13,7 +13,7 @@ from straylight.terminal import print_json
 class AttacksCommand:
     """List the attacks and controls, their settings and their papers.
 
-    Example:
+    For example:
       straylight attacks
     """
 

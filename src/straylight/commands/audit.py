@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import torch
+import tyro
 from rich.console import Console
 
 from straylight.attacks import parse_method
@@ -17,11 +19,16 @@ from straylight.images import ImageSet
 from straylight.modelcard import load_classifier
 from straylight.plan import DEFAULT_METHODS, Plan, name_of
 from straylight.progress import progress
+from straylight.settings import parse_settings
 from straylight.sources import load_natural
+from straylight.surrogates import Adaptation
 from straylight.tensors import LEVELS
 from straylight.terminal import command_line, show
 
 ALL = "all"
+FLOAT, INT, STR = (
+    tyro.conf.arg(metavar=kind, help_behavior_hint="") for kind in ("FLOAT", "INT", "STR")
+)
 N_TRAINING = 1000
 
 
@@ -29,7 +36,13 @@ N_TRAINING = 1000
 class AuditCommand:
     """Attack a classifier with perturbations made from photographs, and score them on its images.
 
-    Example:
+    A method is an attack of 'straylight attacks', and what it learns on:
+      gradient            photographs as they are
+      gradient@adapted    photographs made to look like the classifier's own images, by its statistics
+      gradient@medical    an upper bound: medical images of --training
+      gradient:steps=150  with a setting
+
+    For example:
       straylight audit --model models/skin --natural photos/ --cohort skin/test.csv
         --norm l2 --zeta 0.02 --target all --out audits/skin
     """
@@ -44,27 +57,26 @@ class AuditCommand:
     """Folder for audit.json, the perturbations and report.html; a killed audit there goes on."""
     norm: Norm = "l2"
     """Norm that the perturbation is bounded in."""
-    zeta: float | None = None
+    zeta: Annotated[float | None, FLOAT] = None
     """Budget as a share of the mean norm of the medical images: 0.02 is 2 %."""
-    eps: float | None = None
+    eps: Annotated[float | None, FLOAT] = None
     """Budget on images in [0, 1], instead of --zeta."""
-    eps_levels: float | None = None
+    eps_levels: Annotated[float | None, FLOAT] = None
     """Budget in grey levels of 0..255, instead of --zeta: '--norm linf --eps-levels 8'."""
     method: tuple[str, ...] = tuple(map(name_of, DEFAULT_METHODS))
-    """Attacks, as NAME[@SOURCE][:SETTING=VALUE,...] ('straylight attacks' lists them). SOURCE is what
-    they learn on: photographs (the default), adapted (photographs made to look like the classifier's
-    own images, by its own statistics), or medical (an upper bound; needs --training)."""
+    """Attacks, as NAME[@SOURCE][:SETTING=VALUE,...]."""
     target: tuple[str, ...] = ()
     """Classes to make targeted perturbations for, or 'all'."""
     targeted_method: tuple[str, ...] = ()
     """Attacks to aim at the targets (default: those of --method)."""
-    photographs: int | None = None
+    photographs: Annotated[int | None, INT] = None
     """How many photographs to use (default: all)."""
-    training: str | None = None
-    """Labelled medical images, none of them in --cohort, for methods '@medical'."""
-    public: str | None = None
-    """Public weights that the model was fine-tuned from, for lift and disrupt: a .safetensors file, or
-    'pretrained' (downloaded by timm)."""
+    adaptation: str = ""
+    """Of @adapted: n=3000,steps=120,batch_size=24,layers=20,smallest_crop=0.15,mix=0.5."""
+    training: Annotated[str | None, STR] = None
+    """For methods @medical: labelled medical images, none of them in --cohort."""
+    public: Annotated[str | None, STR] = None
+    """For lift and disrupt: the public weights (.safetensors, or 'pretrained') that it came from."""
     control_seeds: int = 3
     """Random controls of each kind."""
     seed: int = 0
@@ -126,6 +138,7 @@ class AuditCommand:
             methods=tuple(map(parse_method, self.method)),
             targets=class_names if self.target == (ALL,) else self.target,
             targeted_methods=targeted or None,
+            adaptation=parse_settings(Adaptation, "adaptation", self.adaptation),
             control_seeds=self.control_seeds,
             seed=self.seed,
         )

@@ -14,7 +14,7 @@ from straylight.terminal import command_line, print_json, show
 class DemoCommand:
     """Fine-tune, attack and report on synthetic images: offline, in two to three minutes.
 
-    Example:
+    For example:
       straylight demo
     """
 

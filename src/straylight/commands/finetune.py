@@ -19,7 +19,7 @@ from straylight.terminal import print_json
 class FinetuneCommand:
     """Train a medical classifier by transfer learning.
 
-    Example:
+    For example:
       straylight finetune --data skin/train.csv --backbone mobilenetv2_100
         --size 128 --epochs 8 --out models/skin
     """

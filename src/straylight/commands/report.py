@@ -14,7 +14,7 @@ from straylight.terminal import show
 class ReportCommand:
     """Render the report of an audit again, from its folder alone.
 
-    Example:
+    For example:
       straylight report audits/skin
     """
 

@@ -1,0 +1,32 @@
+"""Settings as a user types them: ``NAME=VALUE,NAME=VALUE`` for the fields of a frozen dataclass."""
+
+from typing import TypeVar
+
+from straylight.errors import InputError
+
+T = TypeVar("T")
+
+
+def parse_settings(make: type[T], name: str, text: str) -> T:
+    """Make a dataclass whose fields are numbers or words; those not named keep their defaults.
+
+    Args:
+        make: The dataclass; each field has a default.
+        name: What the user calls it.
+        text: ``FIELD=VALUE,FIELD=VALUE``, or nothing.
+
+    Raises:
+        InputError: If there is no such field, or the value is not of its kind.
+    """
+    types: dict[str, type[int | float | str]] = {key: type(v) for key, v in vars(make()).items()}
+    values = {}
+    for pair in filter(None, text.split(",")):
+        key, _, value = pair.partition("=")
+        if key not in types:
+            raise InputError(f"{name} has no setting {key!r}: it has {', '.join(types)}.")
+        try:
+            values[key] = types[key](value)
+        except ValueError:
+            kind = "a whole number" if types[key] is int else "a number"
+            raise InputError(f"{name}:{key} must be {kind}, not {value!r}.") from None
+    return make(**values)
