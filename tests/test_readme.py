@@ -8,10 +8,9 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-import tyro
 
 from straylight.attacks import ATTACKS, CONTROLS
-from straylight.cli import Command
+from straylight.cli import parse
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -35,7 +34,7 @@ def commands() -> list[str]:
 
 @pytest.mark.parametrize("command", commands())
 def test_every_command_of_the_readme_is_understood(command: str) -> None:
-    tyro.cli(Command, args=shlex.split(command)[1:], config=(tyro.conf.FlagCreatePairsOff,))
+    parse(shlex.split(command)[1:])
 
 
 def test_the_tables_are_those_of_the_results() -> None:

@@ -1,7 +1,7 @@
 """The command line."""
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any, Union
 
 import tyro
 from rich.console import Console
@@ -16,13 +16,15 @@ from straylight.commands import (
 from straylight.errors import InputError
 from straylight.memory import keep_freed_memory
 
-Command = (
-    Annotated[DemoCommand, tyro.conf.subcommand("demo")]
-    | Annotated[AuditCommand, tyro.conf.subcommand("audit")]
-    | Annotated[FinetuneCommand, tyro.conf.subcommand("finetune")]
-    | Annotated[ReportCommand, tyro.conf.subcommand("report")]
-    | Annotated[AttacksCommand, tyro.conf.subcommand("attacks")]
-)
+Command = AttacksCommand | AuditCommand | DemoCommand | FinetuneCommand | ReportCommand
+COMMANDS: dict[str, type[Command]] = {
+    "demo": DemoCommand,
+    "audit": AuditCommand,
+    "finetune": FinetuneCommand,
+    "report": ReportCommand,
+    "attacks": AttacksCommand,
+}
+CONFIG = (tyro.conf.FlagCreatePairsOff,)
 DESCRIPTION = """Can somebody who has never seen a medical image break this classifier?
 
 See it, offline, on synthetic images: straylight demo
@@ -37,14 +39,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line; ends with status 0, 2 (bad input) or 130 (interrupted)."""
     keep_freed_memory()
     out, err = Console(), Console(stderr=True)
-    command: FinetuneCommand | AuditCommand | ReportCommand | AttacksCommand | DemoCommand
-    command = tyro.cli(
-        Command,
-        prog="straylight",
-        description=DESCRIPTION,
-        args=arguments,
-        config=(tyro.conf.FlagCreatePairsOff,),
-    )
+    command = parse(sys.argv[1:] if arguments is None else arguments)
     try:
         command.run(out, err)
     except InputError as error:
@@ -55,3 +50,27 @@ def main(arguments: list[str] | None = None) -> None:
     except KeyboardInterrupt:
         err.print("straylight: interrupted; the same command goes on from here.", style="red")
         sys.exit(130)
+
+
+def parse(arguments: list[str]) -> Command:
+    """Read a command; without one, show the list with a line for each."""
+    name = arguments[0] if arguments else ""
+    if name in COMMANDS:
+        return tyro.cli(
+            COMMANDS[name], prog=f"straylight {name}", args=arguments[1:], config=CONFIG
+        )
+    lines: Any = Union[  # noqa: UP007 (made at run time)
+        tuple(
+            Annotated[kind, tyro.conf.subcommand(name, description=summary(kind))]
+            for name, kind in COMMANDS.items()
+        )
+    ]
+    found: Command = tyro.cli(
+        lines, prog="straylight", description=DESCRIPTION, args=arguments, config=CONFIG
+    )
+    return found
+
+
+def summary(kind: type[Command]) -> str:
+    """Return the first line of a command's description."""
+    return (kind.__doc__ or "").partition("\n")[0]
