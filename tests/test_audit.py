@@ -340,6 +340,11 @@ def test_attacks_on_the_public_network_never_call_the_victim(
         ({"zeta": None}, "give either zeta or eps"),
         ({"eps": 0.1}, "give either zeta or eps"),
         ({"methods": ()}, "at least one method"),
+        (
+            {"methods": (Sweep(), Lift()), "targeted_methods": None},
+            "none of the methods sweep, lift takes a target",
+        ),
+        ({"targeted_methods": (Gradient(loss="cosine"),)}, "gradient takes no target"),
         ({"control_seeds": 0}, "control_seeds must be at least 1"),
     ],
 )

@@ -3,13 +3,12 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from straylight.attacks import Attack, Disrupt, Gradient, Lift, Method, Sequential, Sweep, describe
+from straylight.attacks import Attack, Gradient, Method, Sequential, Sweep, describe
 from straylight.ball import Ball, Norm, eps_from_zeta
 from straylight.errors import InputError
 from straylight.images import ImageSet
 from straylight.surrogates import Adaptation
 
-UNTARGETED = (Sweep, Lift, Disrupt)
 DEFAULT_METHODS: tuple[Method, ...] = (
     Method(Sweep(), "adapted"),
     Method(Gradient()),
@@ -48,6 +47,14 @@ class Plan:
             raise InputError("give either zeta or eps as the budget, and not both.")
         if not self.methods:
             raise InputError("give at least one method.")
+        if self.targets and not self.targeted:
+            raise InputError(
+                f"none of the methods {', '.join(map(name_of, self.untargeted))} takes a target: "
+                "give one of gradient and sequential, or no target."
+            )
+        for method in self.targeted:
+            if not method.attack.takes_target:
+                raise InputError(f"{name_of(method)} takes no target: use gradient or sequential.")
         if self.control_seeds < 1:
             raise InputError(f"control_seeds must be at least 1, not {self.control_seeds}.")
 
@@ -74,7 +81,7 @@ class Plan:
         """The methods of the targeted runs: by default those of `methods` that take a target."""
         if self.targeted_methods is not None:
             return tuple(map(as_method, self.targeted_methods))
-        return tuple(m for m in self.untargeted if not isinstance(m.attack, UNTARGETED))
+        return tuple(m for m in self.untargeted if m.attack.takes_target)
 
 
 def as_method(method: Attack | Method) -> Method:

@@ -39,6 +39,7 @@ class Disrupt:
     batch_size: int = 32
     depth: float = 1.0
 
+    takes_target: ClassVar[bool] = False
     threat_model: ClassVar[ThreatModel] = "T2"
 
     def __post_init__(self) -> None:

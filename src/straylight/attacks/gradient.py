@@ -57,6 +57,10 @@ class Gradient:
 
         loss_of(self.loss, self.kappa)
 
+    @property
+    def takes_target(self) -> bool:
+        return self.loss != "cosine"
+
     def planned(self, n_photographs: int, n_classes: int) -> int:
         return self.steps * self.batch_size
 

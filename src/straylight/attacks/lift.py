@@ -41,6 +41,7 @@ class Lift:
     batch_size: int = 32
     depth: float = 0.2
 
+    takes_target: ClassVar[bool] = False
     threat_model: ClassVar[ThreatModel] = "T2"
 
     def __post_init__(self) -> None:

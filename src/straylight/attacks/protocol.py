@@ -35,6 +35,10 @@ class Attack(Protocol):
 
     threat_model: ClassVar[ThreatModel]
 
+    @property
+    def takes_target(self) -> bool:
+        """Whether it can aim at a class."""
+
     def __call__(
         self,
         classifier: Classifier,

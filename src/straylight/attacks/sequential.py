@@ -44,6 +44,7 @@ class Sequential:
     step_size: float = 0.00025
     passes: int = 1
 
+    takes_target: ClassVar[bool] = True
     threat_model: ClassVar[ThreatModel] = "T1"
 
     def __post_init__(self) -> None:

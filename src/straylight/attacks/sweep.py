@@ -37,6 +37,7 @@ class Sweep:
     batch_size: int = 32
     kappa: float = 10.0
 
+    takes_target: ClassVar[bool] = False
     threat_model: ClassVar[ThreatModel] = "T1"
 
     def __post_init__(self) -> None:
