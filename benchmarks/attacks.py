@@ -40,6 +40,7 @@ def main() -> None:
     parser.add_argument("--models", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--budgets", nargs="+", default=["l2-2", "linf-4"], choices=list(BUDGETS))
+    parser.add_argument("--methods", nargs="+", default=METHODS)
     parser.add_argument("--tasks", nargs="+", default=list(TASKS), choices=list(TASKS))
     given = parser.parse_args()
     for budget in given.budgets:
@@ -51,7 +52,7 @@ def main() -> None:
             command = ["audit", "--model", given.models / task, "--out", out]
             command += ["--natural", given.data / "natural", "--cohort", given.data / test]
             command += ["--training", given.data / training, "--public", given.data / ARCHIVE]
-            command += [*BUDGETS[budget], "--method", *METHODS]
+            command += [*BUDGETS[budget], "--method", *given.methods]
             subprocess.run([sys.executable, "-m", "straylight", *map(str, command)], check=True)
 
 
