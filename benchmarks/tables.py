@@ -9,11 +9,13 @@
 import json
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from straylight.archive import load_audit
 from straylight.counts import Proportion, Score, matrix, percent
-from straylight.results import Audit, Perturbation, load_audit
+from straylight.results import Audit, Perturbation
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.json"
@@ -117,50 +119,43 @@ def table(audits: dict[str, Json]) -> str:
         for name, audit in audits.items()
     ]
     head = list(rows[0])
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    lines += ["| " + " | ".join(row.get(name, "") for name in head) + " |" for row in rows]
-    return "\n".join(lines)
+    return markdown([head, *([row.get(name, "") for name in head] for row in rows)])
 
 
 def methods_table(audits: dict[str, Json]) -> str:
-    """Lay out non-targeted attacks one below the other, with a column for each audit."""
-    names = dict.fromkeys(
-        item["name"]
-        for audit in audits.values()
-        for item in audit["perturbations"]
-        if item["role"] != "control"
-    )
-    head = ["fooling rate %", *(f"{cell_name(name, a)}" for name, a in audits.items())]
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    noises = [noise_of(audit) for audit in audits.values()]
-    lines.append("| noise | " + " | ".join(rate(fooled(item)) for item in noises) + " |")
-    for name in names:
-        found = [by_name(audit).get(name) for audit in audits.values()]
-        cells = ["" if item is None else rate(fooled(item)) for item in found]
-        lines.append(f"| {label(name)} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    """Lay out the fooling rates of non-targeted attacks, below those of noise."""
+    noises = [rate(fooled(noise_of(audit))) for audit in audits.values()]
+    return by_method(audits, "fooling rate %", ["noise", *noises], lambda i: rate(fooled(i)))
 
 
 def costs_table(audits: dict[str, Json]) -> str:
-    """Lay out what each method took: image passes, and wall time, in each audit."""
-    names = dict.fromkeys(
-        item["name"]
-        for audit in audits.values()
-        for item in audit["perturbations"]
-        if item["role"] != "control"
+    """Lay out what each method took: image passes, and wall time."""
+    found = [audit["adapted"] for audit in audits.values()]
+    once = [cost(a["n_forward"] + a["n_backward"], a["seconds"]) if a else "" for a in found]
+    first = ["adapting the photographs (once)", *once]
+    return by_method(
+        audits, "passes, seconds", first, lambda i: cost(i["model_passes"], i["seconds"])
     )
-    head = ["passes, seconds", *(f"{cell_name(name, a)}" for name, a in audits.items())]
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    adapted = [audit["adapted"] for audit in audits.values()]
-    cells = [
-        "" if a is None else cost(a["n_forward"] + a["n_backward"], a["seconds"]) for a in adapted
-    ]
-    lines.append("| adapting the photographs (once) | " + " | ".join(cells) + " |")
+
+
+def by_method(
+    audits: dict[str, Json], corner: str, first: list[str], cell: Callable[[Json], str]
+) -> str:
+    """Lay out methods one below the other, with a column for each audit."""
+    made = [by_name(audit) for audit in audits.values()]
+    names = dict.fromkeys(name for items in made for name in items)
+    rows = [[corner, *(cell_name(name, audit) for name, audit in audits.items())]]
+    rows.append(first)
     for name in names:
-        found = [by_name(audit).get(name) for audit in audits.values()]
-        cells = ["" if i is None else cost(i["model_passes"], i["seconds"]) for i in found]
-        lines.append(f"| {label(name)} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        found = (items.get(name) for items in made)
+        rows.append([label(name), *("" if item is None else cell(item) for item in found)])
+    return markdown(rows)
+
+
+def markdown(rows: list[list[str]]) -> str:
+    """Write rows, the first of them the head, as a Markdown table."""
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join([lines[0], "|" + "---|" * len(rows[0]), *lines[1:]])
 
 
 def cost(passes: int, seconds: float) -> str:
@@ -179,8 +174,8 @@ def label(name: str) -> str:
 
 
 def by_name(audit: Json) -> dict[str, Json]:
-    """Return the perturbations of an audit by their names."""
-    return {item["name"]: item for item in audit["perturbations"]}
+    """Return the attacks and references of an audit by their names."""
+    return {item["name"]: item for item in audit["perturbations"] if item["role"] != "control"}
 
 
 def noise_of(audit: Json) -> Json:

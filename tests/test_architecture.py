@@ -17,7 +17,7 @@ LAYERS = [
     ["sources", "classifier", "cohort"],
     ["attacks", "folding", "modelcard", "surrogates"],
     ["evaluate", "results", "training"],
-    ["finetune"],
+    ["finetune", "archive"],
     ["ledger"],
     ["plan"],
     ["provenance"],

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from straylight.archive import load_audit
 from straylight.attacks import Attack, Disrupt, Gradient, Lift, Method, Sequential, Sweep
 from straylight.audit import run
 from straylight.classifier import Classifier
@@ -21,7 +22,7 @@ from straylight.images import ImageSet
 from straylight.plan import Plan, jobs
 from straylight.progress import Silent
 from straylight.recipe import Recipe
-from straylight.results import Audit, load_audit
+from straylight.results import Audit
 from straylight.schema import json_schema
 from straylight.sources import load_natural
 from straylight.surrogates import Adaptation
@@ -268,6 +269,17 @@ def test_adapted_photographs_are_recorded_with_their_cost(
     kept = np.load(tmp_path / adapted["examples"])
     assert np.array_equal(kept, surrogates.pixels[: len(kept)].numpy())
     assert load_audit(tmp_path).natural == audit.natural
+
+
+def test_force_leaves_nothing_of_the_audit_before(
+    parts: tuple[Classifier, ImageSet, Cohort], tmp_path: Path
+) -> None:
+    adapted = Method(Gradient(steps=1), "adapted")
+    plan = replace(PLAN, methods=(adapted,), targets=(), adaptation=QUICK, control_seeds=1)
+    run(plan, *parts, tmp_path, show_images=True)
+    run(replace(plan, methods=(Gradient(steps=1),)), *parts, tmp_path, force=True)
+    found = sorted(file.name for file in tmp_path.iterdir())
+    assert found == ["audit.json", "perturbations", "photographs.npy"]
 
 
 def test_an_oracle_is_a_reference_and_no_attack(

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from straylight.archive import save_audit
 from straylight.report import write_report
-from straylight.results import save_audit
 from test_report import fixed_audit, write_arrays
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from straylight.archive import save_audit
 from straylight.counts import Matrix, Proportion, Score, percent
 from straylight.errors import InputError
 from straylight.report import render, write_report
@@ -22,7 +23,6 @@ from straylight.results import (
     ModelInfo,
     NaturalInfo,
     Perturbation,
-    save_audit,
 )
 
 GOLD = Path(__file__).parent / "gold"

@@ -4,6 +4,7 @@ Can somebody who has never seen a medical image break this classifier, with one 
 ordinary photographs? After Minagi, Hirano & Takemoto, J. Imaging 2022, 8(2), 38.
 """
 
+from straylight.archive import load_audit as load_audit
 from straylight.attacks import Attack as Attack
 from straylight.attacks import Gradient as Gradient
 from straylight.attacks import PhaseRandomised as PhaseRandomised
@@ -30,7 +31,6 @@ from straylight.report import render as render
 from straylight.report import write_report as write_report
 from straylight.results import Audit as Audit
 from straylight.results import Perturbation as Perturbation
-from straylight.results import load_audit as load_audit
 from straylight.sources import load_natural as load_natural
 
 __version__ = "0.1.0"

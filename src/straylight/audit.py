@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from straylight.archive import save_audit
 from straylight.attacks import Source, ThreatModel
 from straylight.bench import Bench
 from straylight.classifier import Classifier, count_passes
@@ -27,7 +28,7 @@ from straylight.provenance import (
     fingerprint,
     keep_examples,
 )
-from straylight.results import Audit, save_audit
+from straylight.results import Audit
 
 
 def run(
@@ -75,9 +76,9 @@ def run(
     needed = {job.method.source for job in wanted}
     if needed == {"medical"}:
         raise InputError("every method learns on medical images: give at least one attack.")
-    check_match(classifier, photographs, cohort)
+    check_match(classifier, photographs, cohort, training)
     if "medical" in needed:
-        check_training(classifier, training, cohort)
+        check_training(training, cohort)
     if any(job.method.attack.threat_model == "T2" for job in wanted):
         check_public(classifier, public)
     ball = plan.ball(cohort.images)
@@ -115,10 +116,12 @@ def run(
     return audit
 
 
-def check_match(classifier: Classifier, photographs: ImageSet, cohort: Cohort) -> None:
-    """See that photographs and cohort fit the classifier."""
-    for images in (photographs, cohort.images):
-        if images.shape != classifier.shape:
+def check_match(
+    classifier: Classifier, photographs: ImageSet, cohort: Cohort, training: ImageSet | None
+) -> None:
+    """See that all images fit the classifier."""
+    for images in (photographs, cohort.images, training):
+        if images is not None and images.shape != classifier.shape:
             raise InputError(
                 f"{images.spec} has images of shape {images.shape}, "
                 f"the classifier takes {classifier.shape}."
@@ -130,15 +133,10 @@ def check_match(classifier: Classifier, photographs: ImageSet, cohort: Cohort) -
         )
 
 
-def check_training(classifier: Classifier, training: ImageSet | None, cohort: Cohort) -> None:
+def check_training(training: ImageSet | None, cohort: Cohort) -> None:
     """See that an oracle has images to learn on, and none that it is scored on."""
     if training is None:
         raise InputError("a method learns on medical images: give them (--training).")
-    if training.shape != classifier.shape:
-        raise InputError(
-            f"{training.spec} has images of shape {training.shape}, "
-            f"the classifier takes {classifier.shape}."
-        )
     shared = len(training.digests() & cohort.images.digests())
     if shared:
         raise InputError(

@@ -67,7 +67,7 @@ class Classifier(nn.Module):
 
     def predict_all(self, images: ImageSet, batch_size: int = 64) -> Labels:
         """Return the predictions for a whole set."""
-        return torch.cat([self.predict(batch) for batch in images.batches(batch_size)])
+        return self.logits_all(images, batch_size).argmax(1)
 
     def logits_all(self, images: ImageSet, batch_size: int = 64) -> Logits:
         """Return the logits of a whole set."""

@@ -4,9 +4,10 @@ import json
 import shutil
 from pathlib import Path
 
+from straylight.archive import AUDIT_FILE
 from straylight.errors import InputError
 from straylight.files import make_folder, write_text
-from straylight.results import AUDIT_FILE, Perturbation
+from straylight.results import Perturbation
 
 LEDGER_FILE = "unfinished.json"
 PERTURBATIONS = "perturbations"
@@ -91,6 +92,6 @@ def check_free(folder: Path, *, force: bool) -> None:
 
 def clear(folder: Path) -> None:
     """Remove what an audit writes, and nothing else."""
-    for name in (AUDIT_FILE, LEDGER_FILE, EXAMPLES, PHOTOGRAPHS, REPORT):
+    for name in (AUDIT_FILE, LEDGER_FILE, EXAMPLES, PHOTOGRAPHS, ADAPTED, REPORT):
         (folder / name).unlink(missing_ok=True)
     shutil.rmtree(folder / PERTURBATIONS, ignore_errors=True)

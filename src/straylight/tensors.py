@@ -14,6 +14,7 @@ Images = Float[Tensor, "batch channels height width"]
 Pixels = UInt8[Tensor, "batch channels height width"]
 Delta = Float[Tensor, "1 channels height width"]
 Logits = Float[Tensor, "batch classes"]
+Batch = Int64[Tensor, "batch"]  # indices of images
 Labels = Int64[Tensor, "batch"]
 Shape = tuple[int, int, int]  # channels, height, width
 

@@ -6,44 +6,53 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
+from straylight.attacks.protocol import Snapshot
 from straylight.ball import Ball
-from straylight.tensors import Delta, Shape
+from straylight.images import ImageSet
+from straylight.tensors import Batch, Delta
 
 
 def descend(
-    loss: Callable[[Delta], Tensor],
-    shape: Shape,
+    loss: Callable[[Batch, Delta], Tensor],
+    photographs: ImageSet,
     ball: Ball,
-    steps: int,
     *,
+    steps: int,
+    batch_size: int,
+    generator: torch.Generator,
     start: Delta | None = None,
-) -> Iterator[Delta]:
-    """Go down `loss`, projecting after each step.
+) -> Iterator[Snapshot]:
+    """Go down `loss` on mini-batches of photographs, projecting after each step.
 
     L-infinity: Adam, step `ball.eps` / 8. L2: steps along the normalised gradient with momentum 0.9, of
     length `ball.eps` / 20. Both lengths fall to 1/20 along a cosine.
 
     Args:
-        loss: Of a perturbation (1, C, H, W), on a batch of its own choice each time.
-        shape: Channels, height and width.
+        loss: Of a batch (indices of photographs) and a perturbation (1, C, H, W); a scalar.
+        photographs: To draw from, with replacement.
         ball: The budget.
         steps: Number of updates.
+        batch_size: Photographs in an update.
+        generator: Source of all randomness.
         start: Where from (None: zero).
 
     Yields:
         The perturbation after each step.
     """
-    delta = (torch.zeros(1, *shape) if start is None else start.clone()).requires_grad_()
+    delta = (
+        torch.zeros(1, *photographs.shape) if start is None else start.clone()
+    ).requires_grad_()
     optimiser = step_rule(delta, ball)
     peak = optimiser.param_groups[0]["lr"]
     for step in range(steps):
-        (grad,) = torch.autograd.grad(loss(delta), delta)
+        batch = torch.randint(len(photographs), (batch_size,), generator=generator)
+        (grad,) = torch.autograd.grad(loss(batch, delta), delta)
         delta.grad = grad / grad.norm().clamp(min=1e-12) if ball.norm == "l2" else grad
         optimiser.param_groups[0]["lr"] = peak * cosine(step, steps)
         optimiser.step()
         with torch.no_grad():
             delta.copy_(ball.project(delta))
-        yield delta.detach().clone()
+        yield Snapshot(delta.detach().clone(), (step + 1) * batch_size)
 
 
 def step_rule(delta: Delta, ball: Ball) -> torch.optim.Optimizer:

@@ -14,7 +14,7 @@ from straylight.attacks.protocol import Snapshot, ThreatModel
 from straylight.ball import Ball
 from straylight.classifier import Classifier
 from straylight.images import ImageSet
-from straylight.tensors import Delta
+from straylight.tensors import Batch, Delta
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,8 +62,7 @@ class Disrupt:
             # At zero the cosine is 1 and flat: the first step needs a place to go down from.
             start = ball.scale(torch.randn(1, *photographs.shape, generator=generator)) * 0.01
 
-            def loss(delta: Delta) -> Tensor:
-                batch = torch.randint(len(photographs), (self.batch_size,), generator=generator)
+            def loss(batch: Batch, delta: Delta) -> Tensor:
                 images = photographs.images(batch)
                 with torch.no_grad():
                     before = features(images)
@@ -74,7 +73,12 @@ class Disrupt:
                 ]
                 return torch.stack(turned).mean()
 
-            for step, delta in enumerate(
-                descend(loss, photographs.shape, ball, self.steps, start=start), start=1
-            ):
-                yield Snapshot(delta, step * self.batch_size)
+            yield from descend(
+                loss,
+                photographs,
+                ball,
+                steps=self.steps,
+                batch_size=self.batch_size,
+                generator=generator,
+                start=start,
+            )

@@ -1,6 +1,6 @@
 """The features of a network on the way: outputs of its convolutions."""
 
-from types import TracebackType
+from contextlib import ExitStack
 
 from torch import Tensor, nn
 
@@ -8,8 +8,8 @@ from straylight.classifier import Classifier
 from straylight.errors import InputError
 
 
-class Features:
-    """Collects the outputs of the first convolutions of a network while the context is open.
+class Features(ExitStack):
+    """Collects the outputs of the first convolutions of a network until the context is closed.
 
     Args:
         classifier: The network.
@@ -20,25 +20,14 @@ class Features:
     """
 
     def __init__(self, classifier: Classifier, depth: float) -> None:
+        super().__init__()
         layers = [module for module in classifier.modules() if isinstance(module, nn.Conv2d)]
         if not layers:
             raise InputError("this network has no convolution whose features could be attacked.")
-        self.layers = layers[: max(1, round(depth * len(layers)))]
         self.classifier = classifier
-
-    def __enter__(self) -> "Features":
         self.seen: list[Tensor] = []
-        self.handles = [layer.register_forward_hook(self.keep) for layer in self.layers]
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        for handle in self.handles:
-            handle.remove()
+        for layer in layers[: max(1, round(depth * len(layers)))]:
+            self.enter_context(layer.register_forward_hook(self.keep))
 
     def keep(self, _: nn.Module, __: tuple[Tensor, ...], output: Tensor) -> None:
         self.seen.append(output)

@@ -14,7 +14,7 @@ from straylight.ball import Ball
 from straylight.classifier import Classifier
 from straylight.errors import InputError
 from straylight.images import ImageSet
-from straylight.tensors import Delta
+from straylight.tensors import Batch, Delta
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,10 +78,15 @@ class Gradient:
             clean = classifier.logits_all(photographs)
         loss_of_images = loss_of(self.loss, self.kappa)
 
-        def loss(delta: Delta) -> Tensor:
-            batch = torch.randint(len(photographs), (self.batch_size,), generator=generator)
+        def loss(batch: Batch, delta: Delta) -> Tensor:
             logits = classifier((photographs.images(batch) + delta).clamp(0, 1))
             return loss_of_images(logits, clean[batch], target).mean()
 
-        for step, delta in enumerate(descend(loss, photographs.shape, ball, self.steps), start=1):
-            yield Snapshot(delta, step * self.batch_size)
+        yield from descend(
+            loss,
+            photographs,
+            ball,
+            steps=self.steps,
+            batch_size=self.batch_size,
+            generator=generator,
+        )

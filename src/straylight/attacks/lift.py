@@ -14,7 +14,7 @@ from straylight.ball import Ball
 from straylight.classifier import Classifier
 from straylight.errors import InputError
 from straylight.images import ImageSet
-from straylight.tensors import Delta
+from straylight.tensors import Batch, Delta
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,15 +62,18 @@ class Lift:
         refuse_target("lift", target)
         with Features(classifier, self.depth) as features:
 
-            def loss(delta: Delta) -> Tensor:
-                batch = torch.randint(len(photographs), (self.batch_size,), generator=generator)
+            def loss(batch: Batch, delta: Delta) -> Tensor:
                 lifted = features((photographs.images(batch) + delta).clamp(0, 1))
                 return -torch.stack([layer.square().mean().log() for layer in lifted]).mean()
 
-            for step, delta in enumerate(
-                descend(loss, photographs.shape, ball, self.steps), start=1
-            ):
-                yield Snapshot(delta, step * self.batch_size)
+            yield from descend(
+                loss,
+                photographs,
+                ball,
+                steps=self.steps,
+                batch_size=self.batch_size,
+                generator=generator,
+            )
 
 
 def check_settings(name: str, steps: int, batch_size: int, depth: float) -> None:

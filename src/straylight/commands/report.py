@@ -6,7 +6,7 @@ from pathlib import Path
 import tyro
 from rich.console import Console
 
-from straylight.results import load_audit
+from straylight.archive import load_audit
 from straylight.terminal import show
 
 

@@ -4,10 +4,11 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from straylight.archive import load_audit
 from straylight.files import write_text
 from straylight.ledger import REPORT
 from straylight.report.page import make_page
-from straylight.results import Audit, load_audit
+from straylight.results import Audit
 
 __all__ = ["render", "write_report"]
 

@@ -1,6 +1,6 @@
 """What a classifier remembers of its training images: the statistics of its batch norms."""
 
-from types import TracebackType
+from contextlib import ExitStack
 
 import torch
 from torch import Tensor, nn
@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from straylight.classifier import Classifier
 
 
-class Moments:
-    """Watches the inputs of a classifier's batch norms while the context is open.
+class Moments(ExitStack):
+    """Watches the inputs of a classifier's batch norms until the context is closed.
 
     In training each batch norm keeps a running mean and variance of every channel that enters it, and
     a published classifier contains them. They say what its images look like to its own features: the
@@ -21,21 +21,11 @@ class Moments:
     """
 
     def __init__(self, classifier: Classifier, layers: int) -> None:
+        super().__init__()
         self.norms = remembered(classifier)[:layers]
         self.seen: dict[nn.BatchNorm2d, tuple[Tensor, Tensor]] = {}
-
-    def __enter__(self) -> "Moments":
-        self.handles = [norm.register_forward_pre_hook(self.watch) for norm in self.norms]
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        for handle in self.handles:
-            handle.remove()
+        for norm in self.norms:
+            self.enter_context(norm.register_forward_pre_hook(self.watch))
 
     def watch(self, norm: nn.BatchNorm2d, inputs: tuple[Tensor, ...]) -> None:
         variance, mean = torch.var_mean(inputs[0], dim=(0, 2, 3), correction=0)

@@ -1,0 +1,44 @@
+"""`audit.json`: an audit as a file, written whole and read with suspicion."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+
+from straylight.errors import InputError
+from straylight.files import write_text
+from straylight.results import Audit
+from straylight.schema import SCHEMA
+
+AUDIT_FILE = "audit.json"
+
+
+def save_audit(audit: Audit, folder: Path) -> None:
+    """Write `audit.json`, whole or not at all."""
+    write_text(folder / AUDIT_FILE, json.dumps(audit.to_json(), indent=1) + "\n")
+
+
+def load_audit(folder: Path) -> Audit:
+    """Read `audit.json`.
+
+    Raises:
+        InputError: If it is missing, broken, or does not follow the schema.
+    """
+    path = folder / AUDIT_FILE
+    try:
+        return Audit.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise InputError(
+            f"{folder} has no {AUDIT_FILE}: give a folder that an audit wrote."
+        ) from None
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise InputError(
+            f"{path} cannot be read as JSON ({error}): run the audit again."
+        ) from error
+    except jsonschema.ValidationError as error:
+        where = "/".join(map(str, error.absolute_path)) or "the top"
+        raise InputError(
+            f"{path} does not follow {SCHEMA} at {where} ({error.message[:200]}): run the audit again."
+        ) from error
+    except ValueError as error:
+        raise InputError(f"{path} contradicts itself: {error}; run the audit again.") from error
