@@ -11,8 +11,8 @@ def keep_freed_memory() -> None:
     """Have the C library keep the memory of freed tensors, where it is glibc.
 
     By default glibc maps every large block anew and gives it back when it is freed, so that each step
-    of an attack has the kernel clear the same gigabyte of pages again: a third of the time of a CPU.
-    The figures do not change. `man 3 mallopt`.
+    of an attack has the kernel clear the same pages again: two fifths of the CPU time of a forward and
+    backward pass (`benchmarks/memory.py`). The figures do not change. `man 3 mallopt`.
     """
     if not sys.platform.startswith("linux"):
         return
