@@ -42,12 +42,14 @@ def digest(audit: Audit) -> Json:
         "clean_confusion": audit.cohort.clean_confusion,
         "perturbations": [perturbation(item) for item in audit.perturbations],
         "versions": {name: audit.environment[name] for name in ("straylight", "torch", "timm")},
+        "threads": audit.environment["threads"],
+        "peak_memory_mib": audit.environment.get("peak_memory_mib"),
     }
 
 
 def perturbation(item: Perturbation) -> Json:
     """Keep of a perturbation its counts and costs."""
-    fields = ("name", "role", "source", "target", "copy_of", "seconds")
+    fields = ("name", "role", "source", "target", "copy_of", "seconds", "curve")
     return {name: getattr(item, name) for name in fields} | {
         "method": item.method["name"],
         "model_passes": item.n_forward + item.n_backward,
@@ -83,11 +85,10 @@ def rows_of(audit: Json) -> dict[str, str]:
     untargeted = {i["name"]: i for i in items if i["role"] == "attack" and i["target"] is None}
     targeted = [i for i in items if i["role"] == "attack" and i["target"] is not None]
     controls = [i for i in items if i["role"] == "control"]
-    noise = best([i for i in controls if i["copy_of"] is None])
     copies = [i for i in controls if i["copy_of"] is not None]
     confusion = matrix(audit["clean_confusion"])
     clean = Score(confusion, confusion, 0)
-    row = {"accuracy %": percent(clean.correct.rate), "noise": rate(fooled(noise))}
+    row = {"accuracy %": percent(clean.correct.rate), "noise": rate(fooled(noise_of(audit)))}
     row["spectrum copy"] = rate(fooled(best(copies)))
     for name in ("sequential", "gradient", "gradient@adapted"):
         if name in untargeted:
@@ -125,7 +126,57 @@ def table(audits: dict[str, Json]) -> str:
 def methods_table(audits: dict[str, Json]) -> str:
     """Lay out the fooling rates of non-targeted attacks, below those of noise."""
     noises = [rate(fooled(noise_of(audit))) for audit in audits.values()]
-    return by_method(audits, "fooling rate %", ["noise", *noises], lambda i: rate(fooled(i)))
+    return by_method(
+        audits, "fooling rate %", ["noise", *noises], lambda i, _: rate(fooled(i)), targeted=False
+    )
+
+
+def targeted_table(audits: dict[str, Json]) -> str:
+    """Lay out targeted success over the images that were not in the class already."""
+    targets = {name: next(t for t in targets_of(audit)) for name, audit in audits.items()}
+    return by_method(
+        audits,
+        "on target %, from elsewhere",
+        ["target", *targets.values()],
+        lambda item, audit: rate(hit_of(item, audit)),
+        targeted=True,
+    )
+
+
+def targets_of(audit: Json) -> list[str]:
+    """Name the classes that an audit has aimed at."""
+    return [
+        item["target"] for item in audit["perturbations"] if item["target"] and not item["copy_of"]
+    ]
+
+
+def hit_of(item: Json, audit: Json) -> Proportion:
+    """Return the images that a targeted perturbation has brought to its class."""
+    return score(item).hit_from_elsewhere(audit["class_names"].index(item["target"]))
+
+
+def gap_table(audits: dict[str, Json]) -> str:
+    """Lay out, cell by cell, what is left of the best oracle's rate without a medical image."""
+    head = ["cell", "noise", "`auto@photographs`", "`auto`", "best oracle", "share before", "after"]
+    rows = [head]
+    for name, audit in audits.items():
+        made = by_name(audit)
+        oracles = [item for item in made.values() if item["role"] == "reference"]
+        if "auto" not in made or not oracles:
+            continue
+        oracle = best(oracles)
+        row = [cell_name(name, audit), rate(fooled(noise_of(audit)))]
+        found = [made.get("auto@photographs"), made["auto"]]
+        row += ["" if item is None else rate(fooled(item)) for item in found]
+        row += [f"{rate(fooled(oracle))} `{oracle['name']}`"]
+        row += ["" if item is None else share(item, oracle) for item in found]
+        rows.append(row)
+    return markdown(rows)
+
+
+def share(item: Json, oracle: Json) -> str:
+    """Format a rate as a share of an oracle's."""
+    return f"{100 * fooled(item).rate / fooled(oracle).rate:.0f} %"
 
 
 def costs_table(audits: dict[str, Json]) -> str:
@@ -134,21 +185,38 @@ def costs_table(audits: dict[str, Json]) -> str:
     once = [cost(a["n_forward"] + a["n_backward"], a["seconds"]) if a else "" for a in found]
     first = ["adapting the photographs (once)", *once]
     return by_method(
-        audits, "passes, seconds", first, lambda i: cost(i["model_passes"], i["seconds"])
+        audits,
+        "passes, seconds",
+        first,
+        lambda i, _: cost(i["model_passes"], i["seconds"]),
+        targeted=False,
     )
 
 
 def by_method(
-    audits: dict[str, Json], corner: str, first: list[str], cell: Callable[[Json], str]
+    audits: dict[str, Json],
+    corner: str,
+    first: list[str],
+    cell: Callable[[Json, Json], str],
+    *,
+    targeted: bool,
 ) -> str:
     """Lay out methods one below the other, with a column for each audit."""
-    made = [by_name(audit) for audit in audits.values()]
+    made = [
+        {
+            name.partition(" to ")[0]: item
+            for name, item in by_name(audit).items()
+            if (item["target"] is not None) == targeted
+        }
+        for audit in audits.values()
+    ]
     names = dict.fromkeys(name for items in made for name in items)
     rows = [[corner, *(cell_name(name, audit) for name, audit in audits.items())]]
     rows.append(first)
     for name in names:
-        found = (items.get(name) for items in made)
-        rows.append([label(name), *("" if item is None else cell(item) for item in found)])
+        found = zip((items.get(name) for items in made), audits.values(), strict=True)
+        cells = ("" if item is None else cell(item, audit) for item, audit in found)
+        rows.append([label(name), *cells])
     return markdown(rows)
 
 
@@ -164,8 +232,11 @@ def cost(passes: int, seconds: float) -> str:
 
 
 def cell_name(name: str, audit: Json) -> str:
-    """Name an audit by its task and budget."""
-    return f"{name.split('-', 1)[0]}, {budget_of(audit)}"
+    """Name an audit by its task, what is special of it, and its budget."""
+    task, *special = re.sub(r"-l(2|inf)-.*", "", name).split("-")
+    words = {"100": "100 photographs", "scratch": "from scratch", "squeezenet": "SqueezeNet"}
+    said = [re.sub(r"^seed", "seed ", words.get(word, word)) for word in special]
+    return ", ".join([task, *said, budget_of(audit)])
 
 
 def label(name: str) -> str:
@@ -180,9 +251,29 @@ def by_name(audit: Json) -> dict[str, Json]:
 
 def noise_of(audit: Json) -> Json:
     """Return the strongest random control, copies of a spectrum left out."""
-    return best(
-        [i for i in audit["perturbations"] if i["role"] == "control" and i["copy_of"] is None]
-    )
+    return best([i for i in audit["perturbations"] if i["method"].startswith("random-")])
+
+
+def curve_table(audits: dict[str, Json]) -> str:
+    """Lay out attacks on their way: the fooling rate after so many passes and seconds."""
+    rows = [["attack", "image passes", "seconds", "fooling rate %"]]
+    for audit in audits.values():
+        for item in by_name(audit).values():
+            for point in item["curve"]:
+                found = Proportion(point["n_fooled"], fooled(item).n)
+                passes = f"{point['model_passes']:,}"
+                rows.append([label(item["name"]), passes, f"{point['seconds']:.0f}", rate(found)])
+    return markdown(rows)
+
+
+LAYOUTS: dict[str, Callable[[dict[str, Json]], str]] = {
+    "": table,
+    "methods": methods_table,
+    "targeted": targeted_table,
+    "gap": gap_table,
+    "costs": costs_table,
+    "curve": curve_table,
+}
 
 
 def written(text: str, results: Json) -> str:
@@ -192,7 +283,7 @@ def written(text: str, results: Json) -> str:
         part, _, kind = match[1].partition("-")
         if part not in results:
             return match[0]
-        layout = {"": table, "methods": methods_table, "costs": costs_table}[kind]
+        layout = LAYOUTS[kind]
         return f"<!-- table:{match[1]} -->\n\n{layout(results[part])}\n\n<!-- end -->"
 
     return MARKER.sub(fill, text)

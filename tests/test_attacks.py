@@ -12,6 +12,7 @@ from straylight.attacks import (
     ATTACKS,
     CONTROLS,
     Attack,
+    Auto,
     Control,
     Disrupt,
     Gradient,
@@ -21,12 +22,13 @@ from straylight.attacks import (
     RandomSign,
     RandomSphere,
     Sequential,
-    Sweep,
+    Sga,
     describe,
     parse_method,
 )
+from straylight.attacks.auto import expected_fooling, hold_out
+from straylight.attacks.features import Features
 from straylight.attacks.losses import cosine_loss, cross_entropy_loss, margin, margin_loss
-from straylight.attacks.sweep import balanced_fooling, hold_out
 from straylight.ball import Ball
 from straylight.classifier import Classifier, count_passes
 from straylight.errors import InputError
@@ -38,7 +40,8 @@ SHAPES: list[Shape] = [(1, 8, 8), (3, 8, 8), (3, 7, 9)]
 QUICK: list[Attack] = [
     Gradient(steps=40, batch_size=7),
     Sequential(step_size=0.01, passes=2),
-    Sweep(steps=6, batch_size=7),
+    Auto(passes=700, batch_size=7),
+    Sga(epochs=2, outer=20, inner=5, rounds=2),
     Lift(steps=6, batch_size=7),
     Disrupt(steps=6, batch_size=7),
 ]
@@ -192,8 +195,8 @@ def test_every_attack_keeps_its_promises(
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("norm", ["l2", "linf"])
-def test_sweep_finds_the_best_perturbation_of_a_linear_classifier(norm: str, shape: Shape) -> None:
-    """All photographs are class 1: of the three runs, only those away from it fool any."""
+def test_auto_finds_the_best_perturbation_of_a_linear_classifier(norm: str, shape: Shape) -> None:
+    """All photographs are class 1: of the three goals, only those away from it fool any."""
     classifier, photographs, linear = linear_problem(shape)
     weight = linear.weight[None]
     if norm == "l2":
@@ -202,30 +205,46 @@ def test_sweep_finds_the_best_perturbation_of_a_linear_classifier(norm: str, sha
     else:
         ball = Ball("linf", 0.2 / float(weight.abs().sum()))
         best = -ball.eps * weight.sign()
-    delta = last(Sweep(steps=60, batch_size=7), classifier, photographs, ball)
+    delta = last(Auto(passes=4000, batch_size=7), classifier, photographs, ball)
     torch.testing.assert_close(delta, best)
 
 
-def test_sweep_chooses_by_the_mean_over_classes_of_held_out_photographs() -> None:
-    class Constant(torch.nn.Module):
-        """Class 0 for dark photographs, 1 for light ones; a perturbation moves dark ones only."""
+def test_auto_chooses_by_the_rate_that_it_may_expect() -> None:
+    class Levels(torch.nn.Module):
+        """Class 0 for dark images, 1 for light ones, and 2 for none of these photographs."""
 
         def forward(self, images: torch.Tensor) -> torch.Tensor:
             level = images.amax((1, 2, 3))
-            return torch.stack([0.45 - level, level - 0.45], 1)
+            return torch.stack([0.45 - level, level - 0.45, level - 0.55], 1).mul(
+                torch.tensor([1.0, 1.0, 2.0])
+            )
 
     pixels = torch.full((10, 1, 4, 4), 100, dtype=torch.uint8)
-    pixels[8:] = 200
+    pixels[8:] = 130
     photographs = ImageSet(pixels, "two levels")
-    classifier = as_classifier(Constant(), (1, 4, 4))
+    classifier = as_classifier(Levels(), (1, 4, 4), 3)
     before = classifier.predict_all(photographs)
     assert before.tolist() == [0] * 8 + [1] * 2
-    lighter = torch.full((1, 1, 4, 4), 0.2)
-    assert balanced_fooling(classifier, photographs, before, lighter) == 0.5
-    assert balanced_fooling(classifier, photographs, before, 0 * lighter) == 0.0
+    weights = [(0.8 + 1 / 3) / 2, (0.2 + 1 / 3) / 2, (0.0 + 1 / 3) / 2]
+    # Half of it is enough to take dark ones to class 1, and all of it too; none becomes class 2.
+    lighter = torch.full((1, 1, 4, 4), 0.12)
+    found = expected_fooling(classifier, photographs, before, lighter)
+    assert found == pytest.approx(weights[0] + weights[2])
+    # All of it takes every image to class 2, where an image of class 2 stays; half does as above.
+    bright = torch.full((1, 1, 4, 4), 0.3)
+    after = classifier.predict(as_received(photographs.images(slice(None)) + bright))
+    assert after.tolist() == [2] * 10
+    half = classifier.predict(as_received(photographs.images(slice(None)) + bright / 2))
+    assert half.tolist() == [1] * 8 + [2] * 2
+    expected = (weights[0] + weights[1] + 0) / 2 + (weights[0] + weights[1] + 0.8 * weights[2]) / 2
+    found = expected_fooling(classifier, photographs, before, bright)
+    assert found == pytest.approx(expected)
+    assert expected_fooling(classifier, photographs, before, 0 * bright) == pytest.approx(
+        weights[2]
+    )
 
 
-def test_sweep_learns_on_nothing_that_it_chooses_on() -> None:
+def test_auto_learns_on_nothing_that_it_chooses_on() -> None:
     photographs = grey_photographs(47, (1, 8, 8))
     learned, held_out = hold_out(photographs, rng())
     assert (len(learned), len(held_out)) == (43, 4)
@@ -235,10 +254,107 @@ def test_sweep_learns_on_nothing_that_it_chooses_on() -> None:
         hold_out(grey_photographs(1, (1, 8, 8)), rng())
 
 
-def test_sweep_takes_no_target() -> None:
+def test_auto_takes_no_target() -> None:
     classifier, photographs, _ = linear_problem((1, 8, 8), n=20)
     with pytest.raises(InputError, match="chooses its target itself"):
-        last(Sweep(steps=1), classifier, photographs, Ball("l2", 1.0), target=0)
+        last(Auto(), classifier, photographs, Ball("l2", 1.0), target=0)
+
+
+@pytest.mark.parametrize(
+    ("n_photographs", "n_classes"), [(50, 3), (1000, 2), (3000, 7), (300, 1000)]
+)
+def test_auto_keeps_to_its_passes(n_photographs: int, n_classes: int) -> None:
+    attack = Auto(passes=8000, batch_size=4)
+    goals, trial, final = attack.schedule(n_photographs, n_classes)
+    forwards = n_photographs + (goals + 2) * 2 * min(200, n_photographs // 10)
+    updates = (goals * trial + 2 * final) * 4
+    assert 6000 < forwards + 2 * updates <= 8000
+    assert 2 <= goals <= n_classes + 1
+    assert attack.planned(n_photographs, n_classes) == updates
+
+
+def test_auto_counts_as_it_plans_and_tries_the_most_frequent_classes() -> None:
+    photographs = grey_photographs(50, (1, 8, 8))
+    classifier = balanced_tiny(photographs, 6)
+    attack = Auto(passes=600, batch_size=7)
+    goals, trial, final = attack.schedule(50, 6)
+    assert goals < 7
+    with count_passes(classifier) as passes:
+        last(attack, classifier, photographs, Ball("l2", 0.5))
+    assert passes.backward == (goals * trial + 2 * final) * 7
+    assert passes.total == 2 * passes.backward + 50 + (goals + 2) * 2 * 5 <= 600
+
+
+def test_auto_says_how_many_passes_it_needs() -> None:
+    with pytest.raises(InputError, match=r"give passes=3080 or more") as error:
+        Auto(passes=100).schedule(1000, 5)
+    needed = int(str(error.value).rpartition("=")[2].split()[0])
+    assert Auto(passes=needed).schedule(1000, 5)[0] == 2
+    with pytest.raises(InputError):
+        Auto(passes=needed - 1).schedule(1000, 5)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("target", [None, 0])
+@pytest.mark.parametrize("norm", ["l2", "linf"])
+def test_sga_finds_the_best_perturbation_of_a_linear_classifier(
+    norm: str, shape: Shape, target: int | None
+) -> None:
+    classifier, photographs, linear = linear_problem(shape)
+    weight = linear.weight[None]
+    if norm == "l2":
+        ball = Ball("l2", 0.2 / float(weight.norm()))
+        best = -ball.eps * weight / weight.norm()
+    else:
+        ball = Ball("linf", 0.2 / float(weight.abs().sum()))
+        best = -ball.eps * weight.sign()
+    delta = last(Sga(epochs=5, outer=20, inner=5, rounds=1), classifier, photographs, ball, target)
+    torch.testing.assert_close(delta, best)
+
+
+@pytest.mark.parametrize("norm", ["l2", "linf"])
+def test_sga_is_the_algorithm_box_line_by_line(norm: str) -> None:
+    photographs = grey_photographs(6, (3, 8, 8))
+    classifier = balanced_tiny(photographs, 3)
+    ball = Ball(norm, 0.5 if norm == "l2" else 0.02)  # type: ignore[arg-type]
+    delta = last(Sga(epochs=1, outer=4, inner=2, rounds=1), classifier, photographs, ball)
+    draws = rng()
+    images = photographs.images(slice(None))
+    labels = classifier.predict(images)
+
+    def move(d: torch.Tensor, g: torch.Tensor) -> torch.Tensor:
+        way = g.sign() if norm == "linf" else g / g.norm()
+        return ball.project(d + 0.1 * ball.eps * way)
+
+    expected = torch.zeros(1, 3, 8, 8)
+    order = torch.randperm(6, generator=draws)
+    for outer in (order[:4], order[4:]):
+        ahead, total = expected, torch.zeros(1, 3, 8, 8)
+        for _ in range(len(outer) // 2):
+            chosen = outer[torch.randint(len(outer), (2,), generator=draws)]
+            ahead = ahead.detach().requires_grad_()
+            logits = classifier(images[chosen] + ahead)
+            bounded = torch.nn.functional.cross_entropy(logits, labels[chosen], reduction="none")
+            bounded.clamp(max=9).mean().backward()
+            total = total + ahead.grad
+            ahead = move(ahead.detach(), ahead.grad)
+        expected = move(expected, total)
+    torch.testing.assert_close(delta, expected)
+
+
+def test_features_run_the_network_no_further_than_they_watch() -> None:
+    class Never(torch.nn.Module):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            raise AssertionError("a layer behind the last that is watched was run")
+
+    first, second = torch.nn.Conv2d(1, 2, 3), torch.nn.Conv2d(2, 2, 3)
+    network = torch.nn.Sequential(first, second, Never())
+    images = torch.rand(4, 1, 8, 8, generator=rng())
+    with Features(as_classifier(network, (1, 8, 8)), 1.0) as features:
+        seen = features(images)
+    assert [tuple(layer.shape) for layer in seen] == [(4, 2, 6, 6), (4, 2, 4, 4)]
+    torch.testing.assert_close(seen[1], second(first(images)))
+    assert not first._forward_hooks
 
 
 class OneFilter(torch.nn.Module):
@@ -311,7 +427,8 @@ def test_catalogue_makes_attacks_and_controls() -> None:
 
 def test_settings_become_text_and_back() -> None:
     assert parse_method("gradient:steps=7,kappa=0.5") == Method(Gradient(steps=7, kappa=0.5))
-    assert parse_method("sweep@adapted") == Method(Sweep(), "adapted")
+    assert parse_method("auto") == Method(Auto(), "adapted")
+    assert parse_method("auto@photographs:passes=900") == Method(Auto(passes=900))
     assert describe(Sequential(passes=3)) == {
         "name": "sequential",
         "step_size": 0.00025,
@@ -334,7 +451,9 @@ def test_settings_become_text_and_back() -> None:
         ("gradient@skin", "learns on one of photographs, adapted, medical, not 'skin'"),
         ("lift:depth=0", r"lift needs steps >= 1, batch_size >= 1 and depth in \(0, 1\]"),
         ("disrupt:depth=1.5", r"disrupt needs steps >= 1, batch_size >= 1 and depth in \(0, 1\]"),
-        ("sweep:steps=0", "gradient needs steps >= 1"),
+        ("auto:passes=0", "auto needs passes >= 1"),
+        ("auto:batch_size=0", "gradient needs steps >= 1"),
+        ("sga:outer=5", "sga needs"),
     ],
 )
 def test_wrong_methods_are_refused(text: str, message: str) -> None:
@@ -355,11 +474,13 @@ def test_other_losses_find_the_best_perturbation_of_a_linear_classifier(
     else:
         ball = Ball("linf", 0.2 / float(weight.abs().sum()))
         best = -ball.eps * weight.sign()
-    # The cosine of (0, m) with itself is flat until the margin m changes its sign.
+    # The cosine of (0, m) with another such is flat until the margin m changes its sign.
     if loss == "cosine":
         classifier.network = Offset(linear)
-    attack = Gradient(steps=60, batch_size=7, loss=loss)
-    torch.testing.assert_close(last(attack, classifier, photographs, ball), best)
+    delta = last(Gradient(steps=60, batch_size=7, loss=loss), classifier, photographs, ball)
+    # The angle grows both ways, and a random nudge decides which: no label says where to go.
+    way = -1 if loss == "cosine" and float((delta * best).sum()) < 0 else 1
+    torch.testing.assert_close(way * delta, best)
 
 
 class Offset(torch.nn.Module):

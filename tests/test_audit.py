@@ -1,5 +1,6 @@
 """The whole spine on a small trained network: figures, files, resumption, refusals."""
 
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 import torch
 
 from straylight.archive import load_audit
-from straylight.attacks import Attack, Disrupt, Gradient, Lift, Method, Sequential, Sweep
+from straylight.attacks import Attack, Auto, Disrupt, Gradient, Lift, Method, Sequential
 from straylight.audit import run
 from straylight.classifier import Classifier
 from straylight.cohort import Cohort, load_cohort
@@ -87,6 +88,10 @@ def test_it_holds_every_attack_beside_its_controls(finished: tuple[Audit, Path])
         "random-sphere 2",
         "random-sign 1",
         "random-sign 2",
+        "perlin 1",
+        "perlin 2",
+        "gabor 1",
+        "gabor 2",
         "phase-randomised gradient",
         "phase-randomised sequential",
         "phase-randomised gradient to light",
@@ -109,7 +114,7 @@ def test_perturbations_lie_in_the_budget_and_random_controls_fill_it(
         assert item.l2 == pytest.approx(float(np.linalg.norm(delta)), rel=1e-5)
         assert item.linf == float(np.abs(delta).max())
         assert item.l2 <= eps * (1 + 1e-5)
-        if item.name.startswith("random"):
+        if item.name.startswith(("random", "perlin", "gabor")):
             assert item.l2 == pytest.approx(eps, rel=1e-5)
         if item.copy_of is not None:
             original = next(a for a in audit.perturbations if a.name == item.copy_of)
@@ -250,7 +255,7 @@ def test_adapted_photographs_are_recorded_with_their_cost(
     attack = Gradient(steps=4, batch_size=8)
     plan = replace(
         PLAN,
-        methods=(Method(attack, "adapted"), Sweep(steps=2, batch_size=4)),
+        methods=(Method(attack, "adapted"), Method(Auto(passes=400, batch_size=4))),
         targets=(),
         targeted_methods=None,
         adaptation=QUICK,
@@ -258,7 +263,7 @@ def test_adapted_photographs_are_recorded_with_their_cost(
     audit = run(plan, *parts, tmp_path)
     first, second = audit.of_role("attack")
     assert (first.name, first.source, first.threat_model) == ("gradient@adapted", "adapted", "T1")
-    assert (second.name, second.source) == ("sweep", "photographs")
+    assert (second.name, second.source) == ("auto@photographs", "photographs")
     assert (first.n_forward, first.n_backward) == (40 + 32, 32)
     adapted = audit.natural.adapted
     assert adapted is not None
@@ -353,8 +358,8 @@ def test_attacks_on_the_public_network_never_call_the_victim(
         ({"eps": 0.1}, "give either zeta or eps"),
         ({"methods": ()}, "at least one method"),
         (
-            {"methods": (Sweep(), Lift()), "targeted_methods": None},
-            "none of the methods sweep, lift takes a target",
+            {"methods": (Auto(), Lift()), "targeted_methods": None},
+            "none of the methods auto, lift takes a target",
         ),
         ({"targeted_methods": (Gradient(loss="cosine"),)}, "gradient takes no target"),
         ({"control_seeds": 0}, "control_seeds must be at least 1"),
@@ -431,3 +436,49 @@ def test_an_audit_that_contradicts_itself_is_refused(
     (tmp_path / "audit.json").write_text(json.dumps(data))
     with pytest.raises(InputError, match=message):
         load_audit(tmp_path)
+
+
+def test_a_curve_is_scored_on_the_way_and_chooses_nothing(
+    parts: tuple[Classifier, ImageSet, Cohort], tmp_path: Path
+) -> None:
+    classifier, photographs, cohort = parts
+    attack = Gradient(steps=8, batch_size=4)
+    plain = Plan(norm="l2", zeta=0.1, methods=(attack,), control_seeds=1)
+    straight = run(plain, classifier, photographs, cohort, tmp_path / "plain").perturbations[0]
+    curved = run(
+        replace(plain, curve=3), classifier, photographs, cohort, tmp_path / "curved"
+    ).perturbations[0]
+    assert curved.score == straight.score
+    assert (curved.n_forward, curved.n_backward) == (straight.n_forward, straight.n_backward)
+    assert straight.curve == ()
+    assert [point["images_seen"] for point in curved.curve] == [8, 16, 32]
+    assert curved.curve[-1]["n_fooled"] == curved.score.fooled.hits
+    assert curved.curve[-1]["model_passes"] == curved.n_forward + curved.n_backward
+    assert [point["model_passes"] for point in curved.curve] == [
+        len(photographs) + 2 * seen for seen in (8, 16, 32)
+    ]
+    half = Gradient(steps=2, batch_size=4)
+    assert half.planned(33, 2) == curved.curve[0]["images_seen"]
+    assert load_audit(tmp_path / "curved").perturbations[0].curve == curved.curve
+
+
+def test_a_warm_start_goes_on_from_a_saved_perturbation(
+    parts: tuple[Classifier, ImageSet, Cohort], tmp_path: Path
+) -> None:
+    classifier, photographs, cohort = parts
+    plan = Plan(norm="l2", zeta=0.1, methods=(Gradient(steps=3, batch_size=4),), control_seeds=1)
+    first = run(plan, classifier, photographs, cohort, tmp_path / "first")
+    file = tmp_path / "first" / first.perturbations[0].file
+    warm = replace(plan, methods=(Gradient(steps=1, batch_size=4, start=str(file)),))
+    audit = run(warm, classifier, photographs, cohort, tmp_path / "warm")
+    found = audit.perturbations[0]
+    digest = hashlib.sha256(np.load(file).tobytes()).hexdigest()
+    assert found.method["start_sha256"] == digest
+    begun, ended = np.load(file), np.load(tmp_path / "warm" / found.file)
+    assert 0 < np.linalg.norm(ended - begun) <= audit.budget.eps / 20 * 1.001
+    with pytest.raises(InputError, match="cannot be read as a perturbation"):
+        replace(plan, methods=(Gradient(start="absent.npy"),)).settings()
+    np.save(tmp_path / "small.npy", np.zeros((1, 3, 8, 8), np.float32))
+    small = replace(plan, methods=(Gradient(start=str(tmp_path / "small.npy")),))
+    with pytest.raises(InputError, match=r"shape \(3, 8, 8\).*the images have shape"):
+        run(small, classifier, photographs, cohort, tmp_path / "small")

@@ -81,7 +81,12 @@ def test_every_threat_model_from_the_command_line(
     shutil.copytree(world / "medical", tmp_path / "training")
     for file in (tmp_path / "training").rglob("*.png"):
         Image.open(file).rotate(90).save(file)
-    methods = ["gradient@adapted:steps=1", "sweep:steps=1", "lift:steps=1", "disrupt:steps=1"]
+    methods = [
+        "gradient@adapted:steps=1",
+        "auto@photographs:passes=3000",
+        "lift:steps=1",
+        "disrupt:steps=1",
+    ]
     straylight(
         *audit(world, tmp_path / "a", "--method", *methods, "gradient@medical:steps=1"),
         "--training", tmp_path / "training", "--public", world / "model" / "model.safetensors",
@@ -92,7 +97,7 @@ def test_every_threat_model_from_the_command_line(
     attack = "attack"
     assert {name: kind for name, kind in found.items() if kind[0] != "control"} == {
         "gradient@adapted": (attack, "T1"),
-        "sweep": (attack, "T1"),
+        "auto@photographs": (attack, "T1"),
         "lift": (attack, "T2"),
         "disrupt": (attack, "T2"),
         "gradient@medical": ("reference", "oracle"),
@@ -117,13 +122,16 @@ def test_the_catalogue(capsys: pytest.CaptureFixture[str]) -> None:
     straylight("attacks", "--json")
     entries = json.loads(capsys.readouterr().out)
     assert {entry["name"]: entry["role"] for entry in entries} == {
+        "auto": "attack",
         "gradient": "attack",
         "sequential": "attack",
-        "sweep": "attack",
+        "sga": "attack",
         "lift": "attack",
         "disrupt": "attack",
         "random-sphere": "control",
         "random-sign": "control",
+        "perlin": "control",
+        "gabor": "control",
         "phase-randomised": "control",
     }
     straylight("attacks")

@@ -12,12 +12,13 @@ from safetensors.torch import load_file
 
 from straylight import demo
 from straylight.attacks import Gradient
+from straylight.backbones import build_network
 from straylight.counts import Score, matrix
 from straylight.demo.phantoms import CLASS_NAMES, phantoms
 from straylight.errors import InputError
 from straylight.progress import Silent
 from straylight.recipe import Recipe
-from straylight.weights import build_network, load_weights
+from straylight.weights import load_weights
 
 SHIPPED = Path(str(files("straylight") / "demo"))
 CARD = json.loads((SHIPPED / "backbone.json").read_text())

@@ -15,7 +15,8 @@ from straylight.archive import save_audit
 from straylight.counts import Matrix, Proportion, Score, percent
 from straylight.errors import InputError
 from straylight.report import render, write_report
-from straylight.report.verdict import judge
+from straylight.report.figures import draw_curves
+from straylight.report.verdict import judge, reach_verdict
 from straylight.results import (
     Audit,
     Budget,
@@ -81,6 +82,12 @@ def perturbation(name: str, score: Score, file: str, **fields: object) -> Pertur
     )
 
 
+CURVE = tuple(
+    {"images_seen": 1200 * 2**k, "model_passes": 2400 * 2**k, "seconds": 7.5 * 2**k, "n_fooled": n}
+    for k, n in enumerate((6, 15, 24, 28))
+)
+
+
 def still() -> Score:
     """The score of a perturbation that changes nothing."""
     diagonal = tuple(
@@ -127,6 +134,7 @@ def fixed_audit() -> Audit:
                 "n": 3000,
                 "sha256": "d" * 64,
                 "examples": "adapted.npy",
+                "statistic": "moments",
                 "distance_before": 0.5951,
                 "distance_after": 0.1391,
                 "style": {"offset": [-0.3, 0.0, 0.1]},
@@ -154,7 +162,7 @@ def fixed_audit() -> Audit:
         ),
         budget=Budget("l2", 0.04, 0.25, 4.6),
         perturbations=(
-            perturbation("gradient", attacked, "gradient"),
+            perturbation("gradient", attacked, "gradient", curve=CURVE),
             perturbation("gradient to benign", targeted, "gradient-to-benign", target="benign"),
             perturbation(
                 "oracle",
@@ -166,6 +174,7 @@ def fixed_audit() -> Audit:
             ),
             perturbation("random-sphere 1", still(), "sphere-1", **control | sphere),
             perturbation("random-sphere 2", noisy, "sphere-2", **control | sphere, seed=1),
+            perturbation("perlin 1", noisy, "perlin-1", **control | {"method": {"name": "perlin"}}),
             perturbation("phase-randomised gradient", noisy, "copy", **control | copy),
         ),
         environment={
@@ -258,6 +267,24 @@ def test_gold(folder: Path) -> None:
         "the report changed: look at tests/gold/actual/report.html, and if it is right, "
         "cp tests/gold/actual/report.html tests/gold/report.html"
     )
+
+
+def test_curves_place_their_points_on_a_log_scale() -> None:
+    (curve,) = draw_curves(fixed_audit())
+    assert curve.name == "gradient"
+    assert [x for x, _ in curve.points] == pytest.approx([0, 100 / 3, 200 / 3, 100], abs=0.01)
+    assert [y for _, y in curve.points] == [90, 75, 60, pytest.approx(53.33)]
+    plain = curve.text.replace("\N{NO-BREAK SPACE}", " ")
+    assert plain == "10.0 % at 1,200, 25.0 % at 2,400, 40.0 % at 4,800, 46.7 % at 9,600"
+
+
+def test_a_procedural_pattern_is_told_but_decides_nothing() -> None:
+    audit = fixed_audit()
+    verdict = reach_verdict(audit)
+    assert verdict.noise.name == "random-sphere 2"
+    assert verdict.pattern is not None
+    assert verdict.pattern.name == "perlin 1"
+    assert verdict.n_noises == 2
 
 
 def test_headline_and_verdict_come_from_the_counts(folder: Path) -> None:

@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from straylight.backbones import build_network
 from straylight.classifier import Classifier
 from straylight.cohort import load_cohort
 from straylight.images import ImageSet
 from straylight.sources import load_natural
-from straylight.weights import build_network, load_weights
+from straylight.weights import load_weights
 
 pytestmark = pytest.mark.shared
 

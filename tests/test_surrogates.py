@@ -10,6 +10,7 @@ from oracles import as_classifier, grey_photographs
 from straylight.errors import InputError
 from straylight.images import ImageSet
 from straylight.surrogates import Adaptation
+from straylight.surrogates.decision import indecision
 from straylight.surrogates.moments import Moments
 from straylight.surrogates.style import Style, rings
 from straylight.surrogates.views import crop, views
@@ -37,28 +38,52 @@ class Remembering(nn.Module):
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_a_style_begins_as_the_identity(shape: Shape) -> None:
     images = torch.rand(4, *shape, generator=rng())
-    torch.testing.assert_close(Style(shape)(images), images)
+    torch.testing.assert_close(Style(shape)(images, torch.zeros_like(images)), images)
+    noise = torch.rand(4, *shape, generator=rng(1)) * 2 - 1
+    assert float((Style(shape)(images, noise) - images).abs().max().detach()) <= 2 / 255
 
 
 @pytest.mark.parametrize("size", [(8, 8), (7, 9), (128, 96)], ids=str)
 def test_rings_share_every_frequency_but_the_mean(size: tuple[int, int]) -> None:
     weights = rings(*size, bands=8)
-    total = weights.sum(-1)
+    total = weights.sum((-2, -1))
     assert total[0, 0] == 0
     total[0, 0] = 1
     torch.testing.assert_close(total, torch.ones_like(total))
 
 
-def test_a_style_scales_a_wave_by_the_gain_of_its_ring() -> None:
+def test_a_style_scales_a_wave_by_the_gain_of_its_ring_and_direction() -> None:
     """One cycle an image is the centre of the first ring."""
     style = Style((1, 16, 16))
     with torch.no_grad():
-        style.log_gains[0] = math.log(0.5)
+        style.log_gains[0, 0] = math.log(0.5)
+        style.log_gains[1, 0] = math.log(0.25)
         style.offset[0] = 0.1
-    wave = torch.cos(2 * math.pi * torch.arange(16) / 16).expand(1, 1, 16, 16)
-    torch.testing.assert_close(
-        style(0.4 + 0.2 * wave).detach(), 0.5 + 0.1 * wave, atol=1e-6, rtol=0
-    )
+    across = torch.cos(2 * math.pi * torch.arange(16) / 16).expand(1, 1, 16, 16)
+    down = across.transpose(2, 3)
+    none = torch.zeros(1, 1, 16, 16)
+    for wave, gain in ((down, 0.5), (across, 0.25)):
+        found = style(0.4 + 0.2 * wave, none).detach()
+        torch.testing.assert_close(found, 0.5 + gain * 0.2 * wave, atol=1e-6, rtol=0)
+    # Down and across alike: the squares of both halves, so the mean of the two logarithms.
+    diagonal = torch.cos(2 * math.pi * (torch.arange(16)[:, None] + torch.arange(16)) / 16)[
+        None, None
+    ]
+    with torch.no_grad():
+        style.log_gains[:] = torch.tensor([[math.log(0.5)], [math.log(0.25)]])
+    found = style(0.4 + 0.2 * diagonal, none).detach()
+    torch.testing.assert_close(found, 0.5 + 0.125**0.5 * 0.2 * diagonal, atol=1e-6, rtol=0)
+
+
+def test_the_noise_of_a_style_has_its_strengths() -> None:
+    style = Style((1, 64, 64))
+    with torch.no_grad():
+        style.log_noise[:] = torch.tensor([0.02, 0.05]).log()
+    noise = torch.randn(50, 1, 64, 64, generator=rng())
+    for level in (0.3, 0.6):
+        found = style(torch.full((50, 1, 64, 64), level), noise).detach()
+        assert float(found.std()) == pytest.approx(0.02 + 0.05 * level, rel=0.01)
+        assert float(found.mean()) == pytest.approx(level, abs=1e-3)
 
 
 def test_moments_are_the_formula() -> None:
@@ -130,8 +155,7 @@ def test_adaptation_finds_the_colours_that_the_classifier_remembers(channels: in
     pixels = found.images.pixels.double() / 255
     torch.testing.assert_close(pixels.mean((0, 2, 3)).float(), mean, atol=0.01, rtol=0)
     assert pixels.var((0, 2, 3)).tolist() == pytest.approx([0.004] * channels, rel=0.15)
-    assert found.distance_before is not None
-    assert found.distance_after is not None
+    assert found.statistic == "moments"
     assert found.distance_before > 1
     assert found.distance_after < 0.05
 
@@ -147,19 +171,34 @@ def test_adaptation_is_the_same_for_a_seed_and_changes_no_classifier() -> None:
     assert not any(parameter.requires_grad for parameter in classifier.parameters())
 
 
-def test_without_a_batch_norm_the_views_stay_as_they_are() -> None:
-    class Level(nn.Module):
-        def forward(self, images: torch.Tensor) -> torch.Tensor:
-            return images.mean((2, 3))[:, :2]
+def test_indecision_is_the_formula() -> None:
+    p = torch.tensor([[0.7, 0.2, 0.1], [0.5, 0.25, 0.25]], dtype=torch.float64)
+    mean = p.mean(0)
+    unsure = -(p * p.log()).sum(1).mean()
+    expected = unsure + math.log(3) + (mean * mean.log()).sum()
+    assert float(indecision(p.log().float())) == pytest.approx(float(expected), rel=1e-5)
+    logits = torch.randn(5, 4, generator=rng(), dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(indecision, (logits,))
 
-    photographs = grey_photographs(20, (3, 8, 8))
-    settings = Adaptation(n=30, steps=4, smallest_crop=1.0, mix=0.0)
-    found = settings(as_classifier(Level(), (3, 8, 8)), photographs, generator=rng())
-    assert found.distance_before is found.distance_after is found.style is None
-    known = photographs.pixels.int()
-    known = torch.cat([known, known.flip(3)])
-    distance = (found.images.pixels.int()[:, None] - known).abs().amax((2, 3, 4))
-    assert int(distance.amin(1).max()) == 0
+
+def test_without_a_batch_norm_the_style_seeks_where_the_classifier_decides() -> None:
+    class Level(nn.Module):
+        """Light images are class 1, dark ones class 0; the border is at 0.75."""
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            level = 60 * (images.mean((1, 2, 3)) - 0.75)
+            return torch.stack([-level, level], 1)
+
+    generator = rng()
+    levels = torch.randint(90, 150, (60, 1, 1, 1), generator=generator, dtype=torch.uint8)
+    photographs = ImageSet(levels.expand(60, 1, 8, 8).clone(), "levels")
+    classifier = as_classifier(Level(), (1, 8, 8))
+    assert classifier.predict_all(photographs).tolist() == [0] * 60
+    found = Adaptation(n=200, steps=150)(classifier, photographs, generator=generator)
+    assert found.statistic == "indecision"
+    assert found.distance_before == pytest.approx(math.log(2), abs=1e-3)
+    assert found.distance_after < 0.3
+    assert 60 <= int(classifier.predict_all(found.images).sum()) <= 140
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,9 @@ ordinary photographs? After Minagi, Hirano & Takemoto, J. Imaging 2022, 8(2), 38
 
 from straylight.archive import load_audit as load_audit
 from straylight.attacks import Attack as Attack
+from straylight.attacks import Auto as Auto
 from straylight.attacks import Gradient as Gradient
+from straylight.attacks import Method as Method
 from straylight.attacks import PhaseRandomised as PhaseRandomised
 from straylight.attacks import RandomSign as RandomSign
 from straylight.attacks import RandomSphere as RandomSphere

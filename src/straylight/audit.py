@@ -98,7 +98,7 @@ def run(
     if public is not None:
         networks["T2"] = fold(public)
     bench = Bench(networks, sources, ball, clean, ledger, tracker)
-    made = [bench.attack(job, plan.seed) for job in wanted]
+    made = [bench.attack(job, plan.seed, plan.curve) for job in wanted]
     attacks = [item for item in made if item.role == "attack"]
     controls = list(bench.controls(plan, attacks))
     strongest = max(attacks, key=lambda attack: attack.score.fooled.rate)

@@ -18,6 +18,7 @@ from straylight.ledger import PERTURBATIONS, Ledger
 from straylight.plan import Job, Plan
 from straylight.progress import Tracker
 from straylight.results import Perturbation
+from straylight.schema import Json
 from straylight.tensors import Delta
 
 
@@ -47,8 +48,8 @@ class Bench:
         """The victim, which everything is scored on."""
         return self.networks["T1"]
 
-    def attack(self, job: Job, seed: int) -> Perturbation:
-        """Make one perturbation, unless the ledger has it."""
+    def attack(self, job: Job, seed: int, curve: int = 0) -> Perturbation:
+        """Make one perturbation, unless the ledger has it; score it at `curve` points on its way."""
         if done := self.ledger.find(job.name):
             return done
         target = None if job.target is None else self.classifier.class_index(job.target)
@@ -56,12 +57,21 @@ class Bench:
         seen, delta = 0, torch.zeros(1, *self.classifier.shape)
         attack, images = job.method.attack, self.sources[job.method.source]
         model = self.networks[attack.threat_model]
-        self.tracker.start(job.name, attack.planned(len(images), len(self.classifier.class_names)))
+        planned = attack.planned(len(images), len(self.classifier.class_names))
+        marks = milestones(planned, curve)
+        points: list[tuple[Delta, Json]] = []
+        self.tracker.start(job.name, planned)
         started = time.perf_counter()
         with count_passes(model) as passes:
             for snapshot in attack(model, images, self.ball, target=target, generator=generator):
                 self.tracker.advance(snapshot.images_seen - seen)
                 delta, seen = snapshot
+                if marks and seen >= marks[0]:
+                    marks = [mark for mark in marks if mark > seen]
+                    elapsed = time.perf_counter() - started
+                    cost = {"images_seen": seen, "model_passes": passes.total, "seconds": elapsed}
+                    points.append((delta, cost))
+        seconds = time.perf_counter() - started
         return self.record(
             job.name,
             delta,
@@ -74,8 +84,13 @@ class Bench:
             copy_of=None,
             seed=seed,
             images_seen=seen,
-            seconds=time.perf_counter() - started,
+            seconds=seconds,
+            curve=tuple(self.scored(*point) for point in points),
         )
+
+    def scored(self, delta: Delta, cost: Json) -> Json:
+        """Add to a point of a curve how many images it fools."""
+        return cost | {"n_fooled": score(self.classifier, delta, self.clean).fooled.hits}
 
     def controls(self, plan: Plan, attacks: list[Perturbation]) -> Iterator[Perturbation]:
         """Yield random perturbations of the full budget, and a phase-randomised copy of each attack."""
@@ -138,3 +153,12 @@ class Bench:
         )
         self.ledger.add(perturbation)
         return perturbation
+
+
+def milestones(planned: int, n: int) -> list[int]:
+    """Divide the photographs to be looked at by powers of two.
+
+    >>> milestones(3200, 4)
+    [400, 800, 1600, 3200]
+    """
+    return [planned >> (n - 1 - k) for k in range(n)]

@@ -1,17 +1,20 @@
-"""Transfer learning: a medical classifier from a pre-trained (or random) timm backbone."""
+"""Transfer learning: a medical classifier from a pre-trained (or random) backbone."""
 
 from pathlib import Path
 
 import torch
 from torch import nn
 
+from straylight.backbones import build_network, head_prefixes
 from straylight.classifier import Classifier
 from straylight.cohort import Cohort
 from straylight.errors import InputError
 from straylight.progress import Silent, Tracker
 from straylight.recipe import PRETRAINED, RANDOM, Recipe, split
 from straylight.training import Training
-from straylight.weights import build_network, head_prefixes, load_weights
+from straylight.weights import load_weights
+
+LINEAR = 2  # dimensions of a linear layer's weight
 
 
 def finetune(data: Cohort, recipe: Recipe, out: Path, tracker: Tracker | None = None) -> Classifier:
@@ -49,36 +52,22 @@ def finetune(data: Cohort, recipe: Recipe, out: Path, tracker: Tracker | None = 
 def initial_network(recipe: Recipe, n_classes: int) -> nn.Module:
     """Build the backbone, filled as the recipe says.
 
-    On transferred features the new head starts at zero: a random one would begin with large errors,
-    whose gradients spoil the features.
+    On transferred features a linear head starts at zero: a random one would begin with large errors,
+    whose gradients spoil the features. Any other (SqueezeNet's is a convolution before a rectifier,
+    which at zero gives no gradient) starts as its library made it.
     """
+    build, arguments = recipe.backbone, recipe.backbone_args
     if recipe.weights == RANDOM:
-        return build_network(recipe.backbone, recipe.backbone_args, n_classes)
+        return build_network(build, arguments, n_classes)
     if recipe.weights == PRETRAINED:
-        network = pretrained_network(recipe, n_classes)
+        network = build_network(build, arguments, n_classes, pretrained=True)
     else:
-        network = build_network(recipe.backbone, recipe.backbone_args, n_classes)
+        network = build_network(build, arguments, n_classes)
         load_weights(network, Path(recipe.weights), new_head=True)
-    for name, parameter in network.named_parameters():
-        if name.startswith(head_prefixes(network)):
+    head = [p for name, p in network.named_parameters() if name.startswith(head_prefixes(network))]
+    if all(parameter.ndim <= LINEAR for parameter in head):
+        for parameter in head:
             nn.init.zeros_(parameter)
-    return network
-
-
-def pretrained_network(recipe: Recipe, n_classes: int) -> nn.Module:
-    """Build the backbone with the public weights that timm knows."""
-    import timm  # takes seconds: only where a network is built
-
-    try:
-        network: nn.Module = timm.create_model(
-            recipe.backbone, pretrained=True, num_classes=n_classes, **recipe.backbone_args
-        )
-    except Exception as error:
-        # The hub, the network and timm each raise their own kinds.
-        raise InputError(
-            f"the public weights of {recipe.backbone} cannot be loaded ({type(error).__name__}): "
-            "check the name and the connection, or give --weights FILE.safetensors."
-        ) from error
     return network
 
 

@@ -8,10 +8,11 @@ from typing import Any
 from safetensors.torch import save_file
 from torch import nn
 
+from straylight.backbones import build_network
 from straylight.classifier import Classifier
 from straylight.errors import InputError
 from straylight.tensors import Shape
-from straylight.weights import build_network, load_weights
+from straylight.weights import load_weights
 
 SCHEMA = "straylight.model/1"
 
@@ -21,8 +22,8 @@ class ModelCard:
     """All that is needed to build a classifier again, beside its weights (`model.json`).
 
     Attributes:
-        architecture: A timm model name.
-        arguments: Keyword arguments for `timm.create_model`.
+        architecture: A timm model name, or ``torchvision:NAME``.
+        arguments: Keyword arguments for the library that builds it.
         shape, class_names, mean, std: As in `Classifier`.
         training: How it was trained (free form, for provenance).
     """
@@ -39,7 +40,7 @@ class ModelCard:
         """Build the network with random weights.
 
         Raises:
-            InputError: If timm does not know the architecture or its arguments.
+            InputError: If its library does not know the architecture or its arguments.
         """
         return build_network(self.architecture, self.arguments, len(self.class_names))
 

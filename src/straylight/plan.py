@@ -3,14 +3,14 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from straylight.attacks import Attack, Gradient, Method, Sequential, Sweep, describe
+from straylight.attacks import Attack, Auto, Gradient, Method, Sequential, describe, with_source
 from straylight.ball import Ball, Norm, eps_from_zeta
 from straylight.errors import InputError
 from straylight.images import ImageSet
 from straylight.surrogates import Adaptation
 
 DEFAULT_METHODS: tuple[Method, ...] = (
-    Method(Sweep(), "adapted"),
+    Method(Auto(), "adapted"),
     Method(Gradient()),
     Method(Sequential()),
 )
@@ -24,11 +24,13 @@ class Plan:
         norm: ``l2`` or ``linf``.
         zeta: Budget as a share of the mean norm of the cohort's images, as in the paper.
         eps: Budget on images in [0, 1], instead of `zeta`.
-        methods: The attacks, each run non-targeted on photographs, or as a `Method` says.
+        methods: The attacks, each run non-targeted on its usual source, or as a `Method` says.
         targets: Class names; each is also the target of a run of each of `targeted_methods`.
         targeted_methods: None: the same as `methods`.
         adaptation: How photographs are adapted to the classifier, for the methods that ask for it.
         control_seeds: How many random controls of each kind.
+        curve: At how many points on its way each attack is scored as well: when it has looked at all
+            its photographs, at half of them, a quarter, and so on.
         seed: Of all attacks; the controls count up from it.
     """
 
@@ -40,6 +42,7 @@ class Plan:
     targeted_methods: tuple[Attack | Method, ...] | None = None
     adaptation: Adaptation = field(default_factory=Adaptation)
     control_seeds: int = 3
+    curve: int = 0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -57,6 +60,8 @@ class Plan:
                 raise InputError(f"{name_of(method)} takes no target: use gradient or sequential.")
         if self.control_seeds < 1:
             raise InputError(f"control_seeds must be at least 1, not {self.control_seeds}.")
+        if self.curve < 0:
+            raise InputError(f"curve must be a number of points, not {self.curve}.")
 
     def ball(self, medical: ImageSet) -> Ball:
         """Return the budget in pixel units; `zeta` is a share of the mean norm of `medical`."""
@@ -85,8 +90,8 @@ class Plan:
 
 
 def as_method(method: Attack | Method) -> Method:
-    """Run an attack on photographs unless a `Method` says otherwise."""
-    return method if isinstance(method, Method) else Method(method)
+    """Run an attack on its usual source unless a `Method` says otherwise."""
+    return method if isinstance(method, Method) else with_source(method)
 
 
 def plain(method: Method) -> dict[str, Any]:
@@ -124,9 +129,9 @@ def jobs(plan: Plan, class_names: tuple[str, ...]) -> list[Job]:
 
 
 def name_of(method: Method) -> str:
-    """Write a method as ``NAME`` or ``NAME@SOURCE``."""
+    """Write a method as ``NAME`` or, where it learns on something unusual, ``NAME@SOURCE``."""
     name: str = describe(method.attack)["name"]
-    return name if method.source == "photographs" else f"{name}@{method.source}"
+    return name if method == with_source(method.attack) else f"{name}@{method.source}"
 
 
 def count_same(names: list[str], name: str) -> int:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import platform
+import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -88,6 +89,7 @@ def describe_adapted(
         "n": len(found.images),
         "sha256": found.images.sha256,
         "examples": ADAPTED,
+        "statistic": found.statistic,
         "distance_before": found.distance_before,
         "distance_after": found.distance_after,
         "style": found.style,
@@ -146,9 +148,20 @@ def describe_environment(command: str) -> dict[str, Any]:
         "platform": platform.system() + " " + platform.machine(),
         "device": "cpu",
         "threads": torch.get_num_threads(),
+        "peak_memory_mib": peak_memory(),
         "command": command,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def peak_memory() -> int | None:
+    """Largest memory of this process so far in MiB, where the system tells it (not on Windows)."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak // (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def versions() -> dict[str, str]:

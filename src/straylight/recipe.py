@@ -21,9 +21,9 @@ class Recipe:
     """How a classifier is trained: all layers, SGD with one cycle of the learning rate.
 
     Attributes:
-        backbone: A timm model name.
-        backbone_args: Keyword arguments for `timm.create_model`.
-        weights: A safetensors file, ``pretrained`` (timm downloads them), or ``none`` (random).
+        backbone: A timm model name, or ``torchvision:NAME``.
+        backbone_args: Keyword arguments for the library that builds it.
+        weights: A safetensors file, ``pretrained`` (the library downloads them), or ``none`` (random).
         epochs: Passes over the training part.
         learning_rate: Peak of the cycle.
         batch_size: Images in a step.

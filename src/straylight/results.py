@@ -31,10 +31,9 @@ class NaturalInfo:
     Attributes:
         examples: A file with a few of them (uint8, NCHW).
         adapted: What was made of them by adaptation to the classifier, if a method asked for it:
-            ``n``, ``sha256``, a file of ``examples``, ``distance_before`` and ``distance_after`` (to
-            the statistics of the classifier's batch norms; None without any), the ``style``,
-            ``settings``, ``n_forward``, ``n_backward`` and ``seconds``. Its cost is not in that of
-            the attacks.
+            ``n``, ``sha256``, a file of ``examples``, the ``statistic`` (see `Adapted`),
+            ``distance_before`` and ``distance_after`` by it, the ``style``, ``settings``,
+            ``n_forward``, ``n_backward`` and ``seconds``. Its cost is not in that of the attacks.
     """
 
     spec: str
@@ -108,6 +107,8 @@ class Perturbation:
         seconds: Wall time to make it.
         l2, linf: Its norms, on images in [0, 1].
         file: Its `.npy`, float32 (1, C, H, W), relative to the audit's folder.
+        curve: The attack on its way, if asked for: ``images_seen``, ``model_passes``, ``seconds`` and
+            ``n_fooled`` at some points. Nothing is chosen by it.
     """
 
     name: str
@@ -126,6 +127,7 @@ class Perturbation:
     l2: float
     linf: float
     file: str
+    curve: tuple[Json, ...] = ()
 
     def to_json(self, class_names: tuple[str, ...]) -> Json:
         """Return the counts with the rates derived from them."""
@@ -160,7 +162,8 @@ class Perturbation:
         """Read the counts back; rates are derived anew."""
         names = [name for name in cls.__dataclass_fields__ if name != "score"]
         score = Score(matrix(data["confusion"]), matrix(data["transitions"]), data["n_fooled_raw"])
-        return cls(**{name: data[name] for name in names}, score=score)
+        fields = {name: data[name] for name in names} | {"curve": tuple(data["curve"])}
+        return cls(**fields, score=score)
 
 
 @dataclass(frozen=True)

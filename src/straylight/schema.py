@@ -34,6 +34,8 @@ def check_consistent(data: Json) -> None:
             raise ValueError(f"{where}/target is no class")
         if item["n_fooled_raw"] > n:
             raise ValueError(f"{where}/n_fooled_raw exceeds the {n} images")
+        if any(point["n_fooled"] > n for point in item["curve"]):
+            raise ValueError(f"{where}/curve exceeds the {n} images")
     for where, table in tables.items():
         if len(table) != len(classes) or any(len(row) != len(classes) for row in table):
             raise ValueError(f"{where} is not {len(classes)} x {len(classes)}")

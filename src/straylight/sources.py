@@ -1,4 +1,4 @@
-"""Natural photographs: all that the attacker of the paper needs."""
+"""Natural photographs, or drawings in their place: all that the attacker of the paper needs."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from straylight.drawings import DRAWINGS
 from straylight.errors import InputError
 from straylight.images import ImageSet, find_files, fit, from_array, load_arrays, read_files
 from straylight.tensors import Shape
@@ -35,10 +36,11 @@ def load_natural(
 
     Args:
         spec: A folder of image files at any depth, a `.npy` or `.npz` file (array ``images``, or its
-            only array), or ``builtin:photos``: random crops of scikit-image's photographs.
+            only array), ``builtin:photos``: random crops of scikit-image's photographs, or drawings
+            that need no photograph: ``builtin:noise``, ``builtin:jigsaw``, ``builtin:dead-leaves``.
         shape: Channels, height and width of the classifier's images.
-        n: How many to use, drawn at random without replacement (None: all; 1,000 crops for
-            ``builtin:photos``).
+        n: How many to use, drawn at random without replacement (None: all; 1,000 for what is built
+            in).
         seed: Seed of that draw.
 
     Raises:
@@ -49,6 +51,8 @@ def load_natural(
     rng = np.random.default_rng(seed)
     if str(spec) == PHOTOS:
         return builtin_photos(shape, n or 1000, rng)
+    if str(spec) in DRAWINGS:
+        return ImageSet(DRAWINGS[str(spec)](shape, n or 1000, rng), str(spec))
     path = Path(spec)
     if path.suffix in {".npy", ".npz"}:
         arrays = load_arrays(path)
@@ -58,7 +62,8 @@ def load_natural(
         return from_array(array[draw(len(array), n, rng, spec)], shape, str(spec))
     if not path.is_dir():
         raise InputError(
-            f"{path} is neither a folder of photographs, a .npy or .npz file, nor {PHOTOS}."
+            f"{path} is neither a folder of photographs, a .npy or .npz file, "
+            f"nor one of {', '.join([PHOTOS, *DRAWINGS])}."
         )
     files = find_files(path)
     if not files:

@@ -1,34 +1,13 @@
-"""Networks that timm knows, and their weights: safetensors, never a pickle."""
+"""Weights files: safetensors, never a pickle."""
 
 from pathlib import Path
-from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
+from straylight.backbones import head_prefixes
 from straylight.errors import InputError
-
-
-def build_network(architecture: str, arguments: dict[str, Any], n_classes: int) -> nn.Module:
-    """Build a timm model with random weights.
-
-    Raises:
-        InputError: If timm does not know the architecture or its arguments.
-    """
-    import timm  # takes seconds: only where a network is built
-
-    if not timm.is_model(architecture):
-        near = (
-            ", ".join(timm.list_models(f"*{architecture[:6]}*")[:5])
-            or "timm.list_models() lists them"
-        )
-        raise InputError(f"timm has no model {architecture!r} (near: {near}).")
-    try:
-        network: nn.Module = timm.create_model(architecture, num_classes=n_classes, **arguments)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise InputError(f"timm cannot build {architecture} with {arguments}: {error}.") from error
-    return network
 
 
 def load_weights(network: nn.Module, path: Path, *, new_head: bool = False) -> None:
@@ -66,10 +45,3 @@ def load_weights(network: nn.Module, path: Path, *, new_head: bool = False) -> N
             f"another shape (first: {wrong[0]})."
         )
     network.load_state_dict(weights)
-
-
-def head_prefixes(network: nn.Module) -> tuple[str, ...]:
-    """Names of the classification head's parameters in a timm model."""
-    names = getattr(network, "default_cfg", {}).get("classifier", "classifier")
-    names = names if isinstance(names, tuple | list) else (names,)
-    return tuple(f"{name}." for name in names)

@@ -1,39 +1,54 @@
 """The catalogue of attacks and controls."""
 
+import hashlib
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Generic, TypeVar, cast, get_args
 
-from straylight.attacks.control import Control, PhaseRandomised, RandomSign, RandomSphere
+from straylight.attacks.auto import Auto
+from straylight.attacks.control import (
+    Control,
+    Gabor,
+    Perlin,
+    PhaseRandomised,
+    RandomSign,
+    RandomSphere,
+)
 from straylight.attacks.disrupt import Disrupt
 from straylight.attacks.gradient import Gradient
 from straylight.attacks.lift import Lift
 from straylight.attacks.method import Method, Source
 from straylight.attacks.protocol import Attack, Snapshot, ThreatModel
 from straylight.attacks.sequential import Sequential
-from straylight.attacks.sweep import Sweep
+from straylight.attacks.sga import Sga
 from straylight.errors import InputError
+from straylight.files import read_delta
 from straylight.settings import parse_settings
 
 __all__ = [
     "ATTACKS",
     "CONTROLS",
     "Attack",
+    "Auto",
     "Control",
     "Disrupt",
     "Entry",
+    "Gabor",
     "Gradient",
     "Lift",
     "Method",
+    "Perlin",
     "PhaseRandomised",
     "RandomSign",
     "RandomSphere",
     "Sequential",
+    "Sga",
     "Snapshot",
     "Source",
-    "Sweep",
     "ThreatModel",
     "describe",
     "parse_method",
+    "with_source",
 ]
 
 
@@ -42,12 +57,17 @@ T_co = TypeVar("T_co", covariant=True)
 
 @dataclass(frozen=True)
 class Entry(Generic[T_co]):
-    """One line of the catalogue."""
+    """One line of the catalogue.
+
+    Attributes:
+        source: What an attack learns on unless it is told.
+    """
 
     make: type[T_co]
     summary: str
     paper: str
     url: str
+    source: Source = "photographs"
 
     @property
     def threat_model(self) -> ThreatModel:
@@ -57,6 +77,13 @@ class Entry(Generic[T_co]):
 
 
 ATTACKS: dict[str, Entry[Attack]] = {
+    "auto": Entry(
+        Auto,
+        "a gradient run to each class and to none, the best chosen on photographs held out",
+        "Hirano & Takemoto 2020 (targeted perturbations)",
+        "https://arxiv.org/abs/1911.06502",
+        source="adapted",
+    ),
     "gradient": Entry(
         Gradient,
         "mini-batch stochastic gradient on the margin, cross-entropy or cosine loss",
@@ -69,11 +96,11 @@ ATTACKS: dict[str, Entry[Attack]] = {
         "Minagi, Hirano & Takemoto 2022",
         "https://doi.org/10.3390/jimaging8020038",
     ),
-    "sweep": Entry(
-        Sweep,
-        "a gradient run to each class, the best chosen on photographs held out",
-        "Hirano & Takemoto 2020 (targeted perturbations)",
-        "https://arxiv.org/abs/1911.06502",
+    "sga": Entry(
+        Sga,
+        "steps along the sum of the gradients met on a look ahead",
+        "Liu et al. 2023",
+        "https://arxiv.org/abs/2308.06015",
     ),
     "lift": Entry(
         Lift,
@@ -101,6 +128,18 @@ CONTROLS: dict[str, Entry[Control]] = {
         "Moosavi-Dezfooli et al. 2017",
         "https://arxiv.org/abs/1610.08401",
     ),
+    "perlin": Entry(
+        Perlin,
+        "procedural marble: a sine of Perlin noise",
+        "Co et al. 2019",
+        "https://arxiv.org/abs/1810.00470",
+    ),
+    "gabor": Entry(
+        Gabor,
+        "procedural stripes: Gabor kernels scattered at random",
+        "Co et al. 2019",
+        "https://arxiv.org/abs/1810.00470",
+    ),
     "phase-randomised": Entry(
         PhaseRandomised,
         "the attack's own spectrum with random phases",
@@ -111,9 +150,17 @@ CONTROLS: dict[str, Entry[Control]] = {
 
 
 def describe(method: Attack | Control) -> dict[str, Any]:
-    """Return a method's name in the catalogue and its settings."""
+    """Return a method's name in the catalogue and its settings, with the digest of what it starts from.
+
+    Raises:
+        InputError: If it starts from a file that is not there.
+    """
     names = {entry.make: name for name, entry in [*ATTACKS.items(), *CONTROLS.items()]}
-    return {"name": names[type(method)], **asdict(method)}  # type: ignore[call-overload]
+    settings = {"name": names[type(method)], **asdict(method)}  # type: ignore[call-overload]
+    if settings.get("start"):
+        start = read_delta(Path(settings["start"]))
+        settings["start_sha256"] = hashlib.sha256(start.numpy().tobytes()).hexdigest()
+    return settings
 
 
 def parse_method(text: str) -> Method:
@@ -134,4 +181,9 @@ def parse_method(text: str) -> Method:
         known = ", ".join(get_args(Source))
         raise InputError(f"an attack learns on one of {known}, not {source!r}.")
     attack = parse_settings(ATTACKS[name].make, name, settings)
-    return Method(attack, cast(Source, source)) if at else Method(attack)
+    return Method(attack, cast(Source, source)) if at else with_source(attack)
+
+
+def with_source(attack: Attack) -> Method:
+    """Let an attack learn on what its catalogue entry says."""
+    return Method(attack, ATTACKS[describe(attack)["name"]].source)

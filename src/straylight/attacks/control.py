@@ -6,6 +6,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 
 import torch
 
+from straylight.attacks.noise import gabor, perlin
 from straylight.attacks.protocol import ThreatModel
 from straylight.ball import Ball
 from straylight.tensors import Delta
@@ -46,6 +47,42 @@ class RandomSign:
     def __call__(self, reference: Delta, ball: Ball, *, generator: torch.Generator) -> Delta:
         signs = torch.randint(0, 2, reference.shape, generator=generator).float() * 2 - 1
         return ball.scale(signs)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Perlin:
+    r"""Marble: :math:`\sin(4 \pi S)` of Perlin noise :math:`S`, the same in all channels.
+
+    Co et al. 2019, https://arxiv.org/abs/1810.00470: noise that fools ImageNet networks unseen. Their
+    parameters are searched for on the victim; here nothing is: the first octave's wavelength is a
+    sixth of the side. L-infinity: the signs, so that it fills the ball.
+    """
+
+    threat_model: ClassVar[ThreatModel] = "T0"
+
+    def __call__(self, reference: Delta, ball: Ball, *, generator: torch.Generator) -> Delta:
+        height, width = reference.shape[-2:]
+        marble = (4 * math.pi * perlin(height, width, min(height, width) / 6, generator)).sin()
+        return fill(marble.expand_as(reference), ball)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gabor:
+    """Stripes of one direction and a wavelength of 8 pixels, the same in all channels.
+
+    Co et al. 2019, https://arxiv.org/abs/1810.00470, without their search. L-infinity: the signs.
+    """
+
+    threat_model: ClassVar[ThreatModel] = "T0"
+
+    def __call__(self, reference: Delta, ball: Ball, *, generator: torch.Generator) -> Delta:
+        height, width = reference.shape[-2:]
+        return fill(gabor(height, width, 8.0, generator).expand_as(reference), ball)
+
+
+def fill(pattern: Delta, ball: Ball) -> Delta:
+    """Bring a pattern to the surface of a ball: by its signs (L-infinity) or by its length (L2)."""
+    return ball.scale(pattern.sign() if ball.norm == "linf" else pattern)
 
 
 @dataclass(frozen=True, kw_only=True)

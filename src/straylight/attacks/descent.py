@@ -55,6 +55,15 @@ def descend(
         yield Snapshot(delta.detach().clone(), (step + 1) * batch_size)
 
 
+def nudge(photographs: ImageSet, ball: Ball, generator: torch.Generator) -> Delta:
+    """Return a hundredth of the radius in a random direction.
+
+    Where a loss compares images with and without the perturbation it is flat at zero, and the first
+    step needs a place to go down from: otherwise rounding errors choose the way.
+    """
+    return ball.scale(torch.randn(1, *photographs.shape, generator=generator)) * 0.01
+
+
 def step_rule(delta: Delta, ball: Ball) -> torch.optim.Optimizer:
     """Return Adam for L-infinity, and momentum (on normalised gradients) for L2."""
     if ball.norm == "linf":

@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from straylight.attacks.descent import descend
+from straylight.attacks.descent import descend, nudge
 from straylight.attacks.features import Features
 from straylight.attacks.lift import check_settings, refuse_target
 from straylight.attacks.protocol import Snapshot, ThreatModel
@@ -59,8 +59,7 @@ class Disrupt:
     ) -> Iterator[Snapshot]:
         refuse_target("disrupt", target)
         with Features(classifier, self.depth) as features:
-            # At zero the cosine is 1 and flat: the first step needs a place to go down from.
-            start = ball.scale(torch.randn(1, *photographs.shape, generator=generator)) * 0.01
+            start = nudge(photographs, ball, generator)
 
             def loss(batch: Batch, delta: Delta) -> Tensor:
                 images = photographs.images(batch)

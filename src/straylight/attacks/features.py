@@ -1,11 +1,15 @@
 """The features of a network on the way: outputs of its convolutions."""
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 from torch import Tensor, nn
 
 from straylight.classifier import Classifier
 from straylight.errors import InputError
+
+
+class EnoughSeen(Exception):  # noqa: N818
+    """Ends a forward pass: the last layer that is watched has been reached."""
 
 
 class Features(ExitStack):
@@ -26,14 +30,18 @@ class Features(ExitStack):
             raise InputError("this network has no convolution whose features could be attacked.")
         self.classifier = classifier
         self.seen: list[Tensor] = []
-        for layer in layers[: max(1, round(depth * len(layers)))]:
+        self.layers = layers[: max(1, round(depth * len(layers)))]
+        for layer in self.layers:
             self.enter_context(layer.register_forward_hook(self.keep))
 
     def keep(self, _: nn.Module, __: tuple[Tensor, ...], output: Tensor) -> None:
         self.seen.append(output)
+        if len(self.seen) == len(self.layers):
+            raise EnoughSeen
 
     def __call__(self, images: Tensor) -> list[Tensor]:
         """Return the features of images, one tensor (batch, channels, height, width) a layer."""
         self.seen = []
-        self.classifier(images)
+        with suppress(EnoughSeen):  # the layers behind are not needed
+            self.classifier(images)
         return self.seen

@@ -2,19 +2,21 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from straylight.attacks.descent import descend
+from straylight.attacks.descent import descend, nudge
 from straylight.attacks.losses import loss_of
 from straylight.attacks.protocol import Snapshot, ThreatModel
 from straylight.ball import Ball
 from straylight.classifier import Classifier
 from straylight.errors import InputError
+from straylight.files import read_delta
 from straylight.images import ImageSet
-from straylight.tensors import Batch, Delta
+from straylight.tensors import Batch, Delta, Logits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,12 +41,15 @@ class Gradient:
         batch_size: Photographs in an update, drawn with replacement.
         loss: ``margin``, ``cross-entropy`` (bounded) or ``cosine`` (non-targeted only).
         kappa: Logit margin beyond which an image counts as fooled and pulls no more (``margin``).
+        start: A perturbation to go on from, a `.npy` file of an earlier audit (empty: from zero). What
+            it was made with is part of the threat model too.
     """
 
     steps: int = 300
     batch_size: int = 32
     loss: str = "margin"
     kappa: float = 10.0
+    start: str = ""
 
     threat_model: ClassVar[ThreatModel] = "T1"
 
@@ -76,6 +81,27 @@ class Gradient:
         clean = torch.zeros(len(photographs), len(classifier.class_names))
         if target is None:
             clean = classifier.logits_all(photographs)
+        start = None
+        if self.start:
+            start = read_start(self.start, photographs, ball)
+        elif self.loss == "cosine":
+            start = nudge(photographs, ball, generator)
+        yield from self.descend(
+            classifier, photographs, clean, ball, target=target, generator=generator, start=start
+        )
+
+    def descend(
+        self,
+        classifier: Classifier,
+        photographs: ImageSet,
+        clean: Logits,
+        ball: Ball,
+        *,
+        target: int | None,
+        generator: torch.Generator,
+        start: Delta | None,
+    ) -> Iterator[Snapshot]:
+        """Take the steps, given the logits of the clean photographs and where to start from."""
         loss_of_images = loss_of(self.loss, self.kappa)
 
         def loss(batch: Batch, delta: Delta) -> Tensor:
@@ -89,4 +115,20 @@ class Gradient:
             steps=self.steps,
             batch_size=self.batch_size,
             generator=generator,
+            start=start,
         )
+
+
+def read_start(file: str, photographs: ImageSet, ball: Ball) -> Delta:
+    """Read a perturbation and bring it into the ball.
+
+    Raises:
+        InputError: If the file cannot be read or does not fit the images.
+    """
+    delta = read_delta(Path(file))
+    if delta.shape[1:] != photographs.shape or not delta.isfinite().all():
+        raise InputError(
+            f"{file} holds a perturbation of shape {tuple(delta.shape[1:])}, or one that is not "
+            f"finite; the images have shape {photographs.shape}."
+        )
+    return ball.project(delta)

@@ -35,14 +35,16 @@ def margin_loss(logits: Logits, clean: Logits, target: int | None, kappa: float)
     return away.clamp(min=-kappa)
 
 
-def cross_entropy_loss(logits: Logits, clean: Logits, target: int | None) -> Tensor:
+def cross_entropy_loss(
+    logits: Logits, clean: Logits, target: int | None, beta: float = BETA
+) -> Tensor:
     r"""Return :math:`-\min(\mathrm{CE}(z, y), \beta)`, or for a target :math:`\mathrm{CE}(z, t)`.
 
     Shafahi et al. 2020, https://arxiv.org/abs/1811.11304, equation 4.
     """
     if target is not None:
         return F.cross_entropy(logits, to(target, clean), reduction="none")
-    return -F.cross_entropy(logits, clean.argmax(1), reduction="none").clamp(max=BETA)
+    return -F.cross_entropy(logits, clean.argmax(1), reduction="none").clamp(max=beta)
 
 
 def cosine_loss(logits: Logits, clean: Logits, target: int | None) -> Tensor:

@@ -40,7 +40,7 @@ class AttacksCommand:
         for entry in entries:
             settings = ",".join(f"{key}={value}" for key, value in entry["settings"].items())
             out.print(f"[bold]{entry['name']}[/bold]  {entry['role']}, {entry['threat_model']}")
-            out.print(f"  {entry['summary']}", highlight=False)
+            out.print(f"  {entry['summary']}", highlight=False, soft_wrap=True)
             if settings:
                 out.print(f"  {entry['name']}:{settings}", highlight=False, soft_wrap=True)
             out.print(f"  {entry['paper']}, {entry['url']}", highlight=False, soft_wrap=True)

@@ -50,7 +50,8 @@ class AuditCommand:
     model: Path
     """A folder that 'straylight finetune' wrote."""
     natural: str
-    """The attacker's photographs: a folder (any depth), a .npy or .npz file, or builtin:photos."""
+    """The attacker's photographs: a folder (any depth), a .npy or .npz file, builtin:photos, or
+    drawings in their place: builtin:noise, builtin:jigsaw, builtin:dead-leaves."""
     cohort: str
     """The labelled medical test images: class folders, a CSV manifest (file,label) or a .npz file."""
     out: Path
@@ -79,6 +80,8 @@ class AuditCommand:
     """For lift and disrupt: the public weights (.safetensors, or 'pretrained') that it came from."""
     control_seeds: int = 3
     """Random controls of each kind."""
+    curve: int = 0
+    """Score each attack at this many points on its way as well, and draw its curve."""
     seed: int = 0
     """Same seed and threads: same figures."""
     show_images: bool = False
@@ -140,5 +143,6 @@ class AuditCommand:
             targeted_methods=targeted or None,
             adaptation=parse_settings(Adaptation, "adaptation", self.adaptation),
             control_seeds=self.control_seeds,
+            curve=self.curve,
             seed=self.seed,
         )

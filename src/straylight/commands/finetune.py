@@ -27,11 +27,11 @@ class FinetuneCommand:
     data: str
     """Training images: class folders, a CSV manifest (file,label) or a .npz file."""
     backbone: str
-    """A timm model name, such as mobilenetv2_100 or resnet50."""
+    """A timm model name, such as mobilenetv2_100, or torchvision:NAME, such as torchvision:vgg16."""
     out: Path
     """Folder for model.safetensors and model.json; an interrupted training there goes on."""
     weights: str = PRETRAINED
-    """A .safetensors file, 'pretrained' (downloaded by timm), or 'none' (random initialisation)."""
+    """A .safetensors file, 'pretrained' (its library downloads them), or 'none' (random initialisation)."""
     backbone_arg: tuple[str, ...] = ()
     """Arguments for the backbone, as NAME=VALUE, such as pad_type=same."""
     size: int = 224

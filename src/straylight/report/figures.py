@@ -2,6 +2,7 @@
 
 import base64
 import io
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,10 +10,11 @@ import numpy as np
 import torch
 from PIL import Image
 
+from straylight.counts import Proportion
 from straylight.errors import InputError
 from straylight.files import read_delta
 from straylight.images import load_arrays
-from straylight.report.tables import best_of_each_kind, interval, share
+from straylight.report.tables import best_of_each_kind, interval, number, share
 from straylight.results import Audit, Perturbation
 from straylight.tensors import LEVELS, Delta, Images, Pixels, Shape, as_received, from_pixels
 
@@ -54,6 +56,15 @@ class Chart:
     bars: tuple[Bar, ...]
     height: int
     description: str
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Fooling rate of one attack on its way. Points are in a box of 100 x 100, downwards."""
+
+    name: str
+    points: tuple[tuple[float, float], ...]
+    text: str
 
 
 def shape_of(audit: Audit) -> Shape:
@@ -161,3 +172,31 @@ def place(item: Perturbation, label: str, top: int) -> Bar:
 def across(rate: float) -> str:
     """Write a rate as a position across the chart."""
     return f"{100 * rate:.2f}%"
+
+
+def draw_curves(audit: Audit) -> tuple[Curve, ...]:
+    """Place the attacks that were scored on their way; photographs seen run on a log scale."""
+    items = [item for item in audit.perturbations if item.curve]
+    seen = [point["images_seen"] for item in items for point in item.curve]
+    if not seen:
+        return ()
+    low, high = math.log(max(1, min(seen))), math.log(max(2, *seen))
+    span = max(high - low, 1e-9)
+    return tuple(
+        Curve(
+            item.name,
+            tuple(
+                (
+                    round(100 * (math.log(max(1, point["images_seen"])) - low) / span, 2),
+                    round(100 - 100 * point["n_fooled"] / item.score.n, 2),
+                )
+                for point in item.curve
+            ),
+            ", ".join(
+                f"{share(Proportion(point['n_fooled'], item.score.n))} at "
+                f"{number(point['images_seen'])}"
+                for point in item.curve
+            ),
+        )
+        for item in items
+    )

@@ -5,9 +5,11 @@ from pathlib import Path
 
 from straylight.report.figures import (
     Chart,
+    Curve,
     Picture,
     amplification,
     draw_chart,
+    draw_curves,
     draw_delta,
     read_perturbation,
     shape_of,
@@ -80,6 +82,7 @@ class Page:
     pictures: Pictures
     factor: int
     chart: Chart
+    curves: tuple[Curve, ...]
     results: Results
     details: tuple[Detail, ...]
     origin: Origin
@@ -100,6 +103,7 @@ def make_page(audit: Audit, folder: Path) -> Page:
         pictures=make_pictures(audit, verdict, folder, factor),
         factor=factor,
         chart=draw_chart(audit),
+        curves=draw_curves(audit),
         results=make_results(audit),
         details=tuple(
             make_detail(audit, item, folder, factor, is_open=item is verdict.strongest)

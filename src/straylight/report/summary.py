@@ -16,6 +16,15 @@ THREAT_MODELS = {
 }
 
 
+STATISTICS = {
+    "moments": "brought to the statistics that the classifier's batch norms remember of its own images",
+    "indecision": (
+        "brought to where the classifier decides, for all classes alike, since it has no batch norm "
+        "that remembers its own images"
+    ),
+}
+
+
 @dataclass(frozen=True)
 class Headline:
     """The answer in one sentence, the verdict, and what both rest on."""
@@ -49,6 +58,8 @@ def make_headline(audit: Audit, verdict: Verdict) -> Headline:
             f"{said(noise)}: {choice(verdict.n_noises, 'random control')}",
         ),
     ]
+    if verdict.pattern is not None:
+        basis.append(("Procedural pattern", said(verdict.pattern)))
     if verdict.copy is not None:
         basis.append(("Noise with the attack's spectrum", said(verdict.copy)))
     basis.append(
@@ -144,15 +155,12 @@ def make_adapted(adapted: Json | None) -> Pairs:
         return ()
     views = f"{number(adapted['n'])} crops and mixes"
     cost = f"{number(adapted['n_forward'] + adapted['n_backward'])} model passes"
-    if adapted["distance_before"] is None:
-        return (("Adapted photographs", f"{views}; the classifier has no batch norm to adapt to"),)
     before, after = adapted["distance_before"], adapted["distance_after"]
     change = f"distance {before:.3g} before, {after:.3g} after"
     return (
         (
             "Adapted photographs",
-            f"{views}, brought to the statistics that the classifier's batch norms remember of its "
-            f"own images ({change}; {cost}); no medical image was used",
+            f"{views}, {STATISTICS[adapted['statistic']]} ({change}; {cost}); no medical image was used",
         ),
     )
 

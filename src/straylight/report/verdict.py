@@ -9,6 +9,7 @@ from straylight.results import Audit, Perturbation
 
 Word = Literal["broken", "weakened", "not shown"]
 
+PATTERNS = ("perlin", "gabor")
 RATIO = 3
 FLOOR = 0.20
 
@@ -56,7 +57,10 @@ class Verdict:
     Attributes:
         strongest: The attack of the largest fooling rate, of those made without medical images.
         noise: The random control of the largest fooling rate. Copies of an attack's spectrum are
-            left out: a spectrum is knowledge of the classifier.
+            left out: a spectrum is knowledge of the classifier; so are procedural patterns, which
+            were invented to fool networks.
+        pattern: The procedural control of the largest fooling rate, if there is one; it decides
+            nothing.
         copy: The copy of the strongest attack's spectrum, if there is one; it decides nothing.
         n_attacks, n_noises: How many the first two were chosen from.
     """
@@ -64,6 +68,7 @@ class Verdict:
     word: Word
     strongest: Perturbation
     noise: Perturbation
+    pattern: Perturbation | None
     copy: Perturbation | None
     n_attacks: int
     n_noises: int
@@ -77,7 +82,9 @@ def reach_verdict(audit: Audit) -> Verdict:
     """
     controls = audit.of_role("control")
     attacks = [item for item in audit.of_role("attack") if item.threat_model != "oracle"]
-    noises = [item for item in controls if item.copy_of is None]
+    unaware = [item for item in controls if item.copy_of is None]
+    noises = [item for item in unaware if item.method["name"] not in PATTERNS]
+    patterns = [item for item in unaware if item not in noises]
     for found, kind in ((attacks, "attack made without medical images"), (noises, "random noise")):
         if not found:
             raise InputError(f"the audit has no {kind}: run it again with one.")
@@ -87,6 +94,7 @@ def reach_verdict(audit: Audit) -> Verdict:
         word=judge(strongest.score.fooled, noise.score.fooled),
         strongest=strongest,
         noise=noise,
+        pattern=largest(patterns) if patterns else None,
         copy=largest(copies) if copies else None,
         n_attacks=len(attacks),
         n_noises=len(noises),

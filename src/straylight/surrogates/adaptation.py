@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
 from straylight.classifier import Classifier
 from straylight.errors import InputError
 from straylight.images import ImageSet
+from straylight.surrogates.decision import indecision
 from straylight.surrogates.moments import Moments, remembered
 from straylight.surrogates.style import Style
 from straylight.surrogates.views import views
@@ -16,18 +17,26 @@ from straylight.tensors import LEVELS, Images, Pixels
 
 CHUNK = 100
 
+Statistic = Literal["moments", "indecision"]
+
 
 @dataclass(frozen=True, eq=False)
 class Adapted:
     """Surrogates, and how far photographs were, and they are, from what the classifier remembers.
 
-    Distances and style are None where the classifier remembers nothing (no batch norm).
+    Attributes:
+        images: The surrogates.
+        statistic: ``moments`` (`Moments.distance`) or, where the classifier has no batch norm,
+            ``indecision``.
+        distance_before, distance_after: By that statistic.
+        style: The numbers of the `Style`.
     """
 
     images: ImageSet
-    distance_before: float | None
-    distance_after: float | None
-    style: dict[str, Any] | None
+    statistic: Statistic
+    distance_before: float
+    distance_after: float
+    style: dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +45,8 @@ class Adaptation:
 
     The style is learned by descent on `Moments.distance`: the photographs' means and variances at the
     first batch norms are brought to the running ones. A medical image is never seen; the classifier
-    itself says what its images look like. Where it has no batch norm, the views stay as they are.
+    itself says what its images look like. One without batch norms does not say as much: there it is
+    descent on `indecision`, since its own images are each of one class, and of all classes.
 
     Attributes:
         n: Surrogates to make.
@@ -81,18 +91,20 @@ class Adaptation:
             generator: Source of all randomness.
             advance: Is told how many photographs more have been looked at.
         """
-        style = Style(photographs.shape).requires_grad_(False)
+        style = Style(photographs.shape)
         distances = list(self.learn(style, classifier, photographs, generator, advance))
         batches = [
-            as_pixels(style(self.views(photographs, min(CHUNK, self.n - start), generator)))
+            as_pixels(self.styled(style, photographs, min(CHUNK, self.n - start), generator))
             for start in range(0, self.n, CHUNK)
         ]
-        images = ImageSet(torch.cat(batches), f"{photographs.spec}, adapted")
-        if not distances:
-            return Adapted(images, None, None, None)
         last = distances[-max(1, self.steps // 10) :]
-        numbers = {name: parameter.tolist() for name, parameter in style.named_parameters()}
-        return Adapted(images, distances[0], sum(last) / len(last), numbers)
+        return Adapted(
+            ImageSet(torch.cat(batches), f"{photographs.spec}, adapted"),
+            "moments" if remembered(classifier) else "indecision",
+            distances[0],
+            sum(last) / len(last),
+            {name: parameter.tolist() for name, parameter in style.named_parameters()},
+        )
 
     def learn(
         self,
@@ -103,20 +115,17 @@ class Adaptation:
         advance: Callable[[int], None],
     ) -> Iterator[float]:
         """Update `style` in place; yield the distance before each step."""
-        if not remembered(classifier):
-            return
-        style.requires_grad_(True)
         optimiser = torch.optim.Adam(
             [
                 {"params": [style.colours, style.offset], "lr": 0.02},
-                {"params": [style.log_gains], "lr": 0.05},
+                {"params": [style.log_gains, style.log_noise], "lr": 0.05},
             ]
         )
         parameters = list(style.parameters())
         with Moments(classifier, self.layers) as moments:
             for _ in range(self.steps):
-                classifier(style(self.views(photographs, self.batch_size, generator)))
-                distance = moments.distance()
+                logits = classifier(self.styled(style, photographs, self.batch_size, generator))
+                distance = moments.distance() if moments.norms else indecision(logits)
                 grads = torch.autograd.grad(distance, parameters)
                 for parameter, grad in zip(parameters, grads, strict=True):
                     parameter.grad = grad
@@ -125,11 +134,16 @@ class Adaptation:
                 yield distance.item()
         style.requires_grad_(False)
 
-    def views(self, photographs: ImageSet, n: int, generator: torch.Generator) -> Images:
-        """Make `n` views of the photographs."""
-        return views(
+    def styled(
+        self, style: Style, photographs: ImageSet, n: int, generator: torch.Generator
+    ) -> Images:
+        """Make `n` views of the photographs in a style."""
+        images = views(
             photographs, n, smallest_crop=self.smallest_crop, mix=self.mix, generator=generator
         )
+        noise = torch.randn(images.shape, generator=generator)
+        styled: Images = style(images, noise)
+        return styled
 
 
 def as_pixels(images: Images) -> Pixels:

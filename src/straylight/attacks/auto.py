@@ -1,0 +1,164 @@
+"""The strongest attack for a budget of passes: every goal tried, the best two carried on."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+
+from straylight.attacks.gradient import Gradient
+from straylight.attacks.protocol import Snapshot, ThreatModel
+from straylight.ball import Ball
+from straylight.classifier import Classifier
+from straylight.errors import InputError
+from straylight.images import ImageSet
+from straylight.tensors import Delta, Labels, as_received
+
+FINALISTS = 2
+FEWEST_STEPS = 5  # of a goal that is tried: below that its rate says nothing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Auto:
+    r"""Run `Gradient` to every class and to none, carry the best two on, and keep the better.
+
+    A non-targeted loss leaves the classes that photographs are taken for, which need not be those of
+    medical images; a perturbation that sends everything to one class does not care where it comes
+    from (targeted universal perturbations: Hirano & Takemoto 2020, https://arxiv.org/abs/1911.06502).
+    Which goal is best is the attacker's own choice: it is made on photographs that nothing was
+    learned on, and never on a medical image. How often the classes are among medical images is not
+    known; the choice is by the expected fooling rate halfway between the shares :math:`\pi_c` that
+    held-out photographs are taken for and equal shares,
+
+    .. math:: \sum_c \tfrac{1}{2} \bigl(\pi_c + \tfrac{1}{K}\bigr)\,
+              P\bigl(f(x + \delta) \ne c \mid f(x) = c\bigr),
+
+    in the mean of :math:`\delta` and :math:`\delta / 2`: where all goals fool all photographs, the
+    half tells which has more in hand. A class that no photograph is taken for counts as fooled as
+    often as photographs with :math:`\delta` are not taken for it.
+
+    Half of the passes go to trying all goals, half to the best two (one round of successive halving,
+    Jamieson & Talwalkar 2016, https://arxiv.org/abs/1502.07943).
+
+    Attributes:
+        passes: Images that it may send through the classifier, forwards and backwards. With more
+            classes than this can try, those that photographs are taken for most often are tried.
+        batch_size, kappa: As in `Gradient`.
+    """
+
+    passes: int = 40_000
+    batch_size: int = 32
+    kappa: float = 10.0
+
+    takes_target: ClassVar[bool] = False
+    threat_model: ClassVar[ThreatModel] = "T1"
+
+    def __post_init__(self) -> None:
+        if self.passes < 1:
+            raise InputError(f"auto needs passes >= 1, not {self.passes}.")
+        self.run(1)
+
+    def run(self, steps: int) -> Gradient:
+        """Return the attack that is run to each goal."""
+        return Gradient(steps=steps, batch_size=self.batch_size, kappa=self.kappa)
+
+    def schedule(self, n_photographs: int, n_classes: int) -> tuple[int, int, int]:
+        """Return how many goals are tried, the steps of each trial, and of each of the best two.
+
+        Raises:
+            InputError: If the passes are too few to try two goals.
+        """
+        held_out = share_of(n_photographs)
+        step = 2 * self.batch_size
+        for goals in range(n_classes + 1, 1, -1):
+            left = self.passes - n_photographs - (goals + FINALISTS) * 2 * held_out
+            trial, final = left // (2 * goals * step), left // (2 * FINALISTS * step)
+            if trial >= FEWEST_STEPS:
+                return goals, trial, final
+        needed = n_photographs + 8 * held_out + 4 * FEWEST_STEPS * step
+        raise InputError(
+            f"auto cannot try two goals on {n_photographs} photographs with {self.passes} passes: "
+            f"give passes={needed} or more."
+        )
+
+    def planned(self, n_photographs: int, n_classes: int) -> int:
+        goals, trial, final = self.schedule(n_photographs, n_classes)
+        return (goals * trial + FINALISTS * final) * self.batch_size
+
+    def __call__(
+        self,
+        classifier: Classifier,
+        photographs: ImageSet,
+        ball: Ball,
+        *,
+        target: int | None,
+        generator: torch.Generator,
+    ) -> Iterator[Snapshot]:
+        if target is not None:
+            raise InputError("auto chooses its target itself: use gradient for a given one.")
+        n_classes = len(classifier.class_names)
+        goals, trial, final = self.schedule(len(photographs), n_classes)
+        learned, held_out = hold_out(photographs, generator)
+        clean, before = classifier.logits_all(learned), classifier.predict_all(held_out)
+        frequent = clean.argmax(1).bincount(minlength=n_classes).argsort(descending=True)
+        found: dict[int | None, tuple[float, Delta]] = {}
+        best, seen = torch.zeros(1, *photographs.shape), 0
+        tried: list[int | None] = [None, *frequent[: goals - 1].tolist()]
+        for steps, count in ((trial, goals), (final, FINALISTS)):
+            for goal in tried[:count]:
+                _, delta = found.get(goal, (0.0, None))
+                for snapshot in self.run(steps).descend(
+                    classifier, learned, clean, ball, target=goal, generator=generator, start=delta
+                ):
+                    delta, seen = snapshot.delta, seen + self.batch_size
+                    yield Snapshot(best, seen)
+                assert delta is not None
+                rate = expected_fooling(classifier, held_out, before, delta)
+                found[goal] = max(found.get(goal, (-1.0, delta)), (rate, delta), key=rate_of)
+                best = max(found.values(), key=rate_of)[1]
+            tried.sort(key=lambda goal: -found[goal][0])
+        yield Snapshot(best, seen)
+
+
+def rate_of(candidate: tuple[float, Delta]) -> float:
+    """Return the rate of a perturbation that comes with it."""
+    return candidate[0]
+
+
+def share_of(n_photographs: int) -> int:
+    """Return how many photographs are held out: a tenth, at least one and at most 200."""
+    return min(max(1, n_photographs // 10), 200)
+
+
+def hold_out(photographs: ImageSet, generator: torch.Generator) -> tuple[ImageSet, ImageSet]:
+    """Split off a part of the photographs.
+
+    Raises:
+        InputError: If there are fewer than two.
+    """
+    if len(photographs) < 2:
+        raise InputError("auto needs at least two photographs: it chooses on one of them.")
+    order = torch.randperm(len(photographs), generator=generator)
+    cut = share_of(len(photographs))
+    learned, held_out = photographs.pixels[order[cut:]], photographs.pixels[order[:cut]]
+    return ImageSet(learned, photographs.spec), ImageSet(held_out, photographs.spec)
+
+
+def expected_fooling(
+    classifier: Classifier, images: ImageSet, before: Labels, delta: Delta
+) -> float:
+    """Fooling rate that an attacker may expect, as `Auto` says; images are scored as received."""
+    n_classes = len(classifier.class_names)
+    shares = before.bincount(minlength=n_classes).double() / len(images)
+    weights = (shares + 1 / n_classes) / 2
+    found = []
+    for size in (1.0, 0.5):
+        after = torch.cat(
+            [classifier.predict(as_received(batch + size * delta)) for batch in images.batches(64)]
+        )
+        moved = (after != before).double()
+        for label in range(n_classes):
+            of_label = moved[before == label]
+            rate = of_label.mean() if len(of_label) else (after != label).double().mean()
+            found.append(weights[label] * rate)
+    return float(torch.stack(found).sum()) / 2

@@ -1,0 +1,97 @@
+"""Networks by name, as timm and torchvision know them."""
+
+from typing import Any
+
+from torch import nn
+
+from straylight.errors import InputError
+
+TORCHVISION = "torchvision:"
+
+
+def build_network(
+    architecture: str, arguments: dict[str, Any], n_classes: int, *, pretrained: bool = False
+) -> nn.Module:
+    """Build a network of timm (``NAME``) or of torchvision (``torchvision:NAME``).
+
+    Args:
+        architecture: Its name.
+        arguments: Keyword arguments for the library that builds it.
+        n_classes: Outputs of the head.
+        pretrained: Fill all but the head with the public weights that the library downloads;
+            otherwise everything is random.
+
+    Raises:
+        InputError: If the library does not know the architecture or its arguments, or the weights
+            cannot be had.
+    """
+    library, name = timm_network, architecture
+    if architecture.startswith(TORCHVISION):
+        library, name = torchvision_network, architecture.removeprefix(TORCHVISION)
+    if not pretrained:
+        return library(name, arguments, n_classes, False)
+    try:
+        return library(name, arguments, n_classes, True)
+    except InputError:
+        raise
+    except Exception as error:
+        # The hub, the network and the libraries each raise their own kinds.
+        raise InputError(
+            f"the public weights of {architecture} cannot be loaded ({type(error).__name__}): "
+            "check the name and the connection, or give --weights FILE.safetensors."
+        ) from error
+
+
+def timm_network(
+    name: str, arguments: dict[str, Any], n_classes: int, pretrained: bool
+) -> nn.Module:
+    """Build a timm model."""
+    import timm  # takes seconds: only where a network is built
+
+    if not timm.is_model(name):
+        refuse("timm", name, timm.list_models(f"*{name[:6]}*"))
+    try:
+        network: nn.Module = timm.create_model(
+            name, pretrained=pretrained, num_classes=n_classes, **arguments
+        )
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InputError(f"timm cannot build {name} with {arguments}: {error}.") from error
+    return network
+
+
+def torchvision_network(
+    name: str, arguments: dict[str, Any], n_classes: int, pretrained: bool
+) -> nn.Module:
+    """Build a torchvision classifier."""
+    from torchvision import models
+
+    get_model = models.get_model  # type: ignore[attr-defined]
+    known: list[str] = models.list_models(module=models)  # type: ignore[attr-defined]
+    if name not in known:
+        refuse("torchvision", name, [other for other in known if other[:6] == name[:6]])
+    try:
+        network: nn.Module = get_model(name, weights=None, num_classes=n_classes, **arguments)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InputError(f"torchvision cannot build {name} with {arguments}: {error}.") from error
+    if pretrained:
+        public = get_model(name, weights="DEFAULT", **arguments).state_dict()
+        head = head_prefixes(network)
+        network.load_state_dict(
+            {name: tensor for name, tensor in public.items() if not name.startswith(head)},
+            strict=False,
+        )
+    return network
+
+
+def refuse(library: str, name: str, near: list[str]) -> None:
+    """Refuse a name that a library does not know."""
+    hint = ", ".join(near[:5]) or f"{library}'s list_models() lists them"
+    raise InputError(f"{library} has no model {name!r} (near: {hint}).")
+
+
+def head_prefixes(network: nn.Module) -> tuple[str, ...]:
+    """Names of the classification head's parameters: timm says which, else it is the last layer."""
+    layers = [n for n, m in network.named_modules() if isinstance(m, nn.Linear | nn.Conv2d)]
+    names = getattr(network, "default_cfg", {}).get("classifier", layers[-1])
+    names = names if isinstance(names, tuple | list) else (names,)
+    return tuple(f"{name}." for name in names)
