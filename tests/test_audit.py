@@ -370,6 +370,15 @@ def test_impossible_plans_are_refused(changes: dict[str, object], message: str) 
         replace(PLAN, **changes)  # type: ignore[arg-type]
 
 
+def test_too_few_passes_are_refused_before_anything_is_run(
+    parts: tuple[Classifier, ImageSet, Cohort], tmp_path: Path
+) -> None:
+    plan = Plan(norm="l2", zeta=0.1, methods=(Gradient(steps=1), Auto(passes=100)))
+    with pytest.raises(InputError, match="auto cannot try two goals on 3000 photographs"):
+        run(plan, *parts, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_runs_of_the_same_name_are_told_apart() -> None:
     plan = replace(
         PLAN, methods=(Gradient(), Gradient(steps=2)), targets=("a",), targeted_methods=None

@@ -16,7 +16,7 @@ from straylight.evaluate import predict_clean
 from straylight.folding import fold
 from straylight.images import ImageSet
 from straylight.ledger import Ledger
-from straylight.plan import Plan, jobs
+from straylight.plan import Job, Plan, jobs
 from straylight.progress import Silent, Tracker
 from straylight.provenance import (
     describe_adapted,
@@ -81,6 +81,7 @@ def run(
         check_training(training, cohort)
     if any(job.method.attack.threat_model == "T2" for job in wanted):
         check_public(classifier, public)
+    check_sizes(wanted, plan, photographs, training, len(classifier.class_names))
     ball = plan.ball(cohort.images)
     digest = fingerprint(plan, classifier, photographs, cohort, training=training, public=public)
     ledger = Ledger(out, digest, classifier.class_names, force=force)
@@ -143,6 +144,20 @@ def check_training(training: ImageSet | None, cohort: Cohort) -> None:
             f"{shared} images of {training.spec} are in {cohort.images.spec} as well: "
             "an oracle may not learn on what it is scored on."
         )
+
+
+def check_sizes(
+    wanted: list[Job],
+    plan: Plan,
+    photographs: ImageSet,
+    training: ImageSet | None,
+    n_classes: int,
+) -> None:
+    """Let every attack say, before the first is run, what it cannot do with so many images."""
+    sizes = {"photographs": len(photographs), "adapted": plan.adaptation.n}
+    sizes |= {"medical": 0 if training is None else len(training)}
+    for job in wanted:
+        job.method.attack.planned(sizes[job.method.source], n_classes)
 
 
 def check_public(classifier: Classifier, public: Classifier | None) -> None:

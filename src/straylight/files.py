@@ -21,7 +21,8 @@ def read_delta(path: Path) -> Delta:
         array = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise InputError(
-            f"{path} cannot be read as a perturbation ({error}): run the audit again."
+            f"{path} cannot be read as a perturbation ({error}): if it belongs to an audit, "
+            "run that again."
         ) from error
     if array.dtype != np.float32 or array.ndim != 4 or len(array) != 1:
         raise InputError(

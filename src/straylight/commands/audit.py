@@ -37,10 +37,11 @@ class AuditCommand:
     """Attack a classifier with perturbations made from photographs, and score them on its images.
 
     A method is an attack of 'straylight attacks', and what it learns on:
+      auto                the strongest: every class and none tried, on adapted photographs
       gradient            photographs as they are
       gradient@adapted    photographs made to look like the classifier's own images, by its statistics
       gradient@medical    an upper bound: medical images of --training
-      gradient:steps=150  with a setting
+      auto:passes=25000   with a setting
 
     For example:
       straylight audit --model models/skin --natural photos/ --cohort skin/test.csv
@@ -50,8 +51,8 @@ class AuditCommand:
     model: Path
     """A folder that 'straylight finetune' wrote."""
     natural: str
-    """The attacker's photographs: a folder (any depth), a .npy or .npz file, builtin:photos, or
-    drawings in their place: builtin:noise, builtin:jigsaw, builtin:dead-leaves."""
+    """The attacker's photographs: a folder (any depth), a .npy or .npz file, or builtin:photos.
+    Drawings, where there are none: builtin:noise, builtin:jigsaw, builtin:dead-leaves."""
     cohort: str
     """The labelled medical test images: class folders, a CSV manifest (file,label) or a .npz file."""
     out: Path
