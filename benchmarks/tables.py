@@ -133,7 +133,8 @@ def methods_table(audits: dict[str, Json]) -> str:
 
 def targeted_table(audits: dict[str, Json]) -> str:
     """Lay out targeted success over the images that were not in the class already."""
-    targets = {name: next(t for t in targets_of(audit)) for name, audit in audits.items()}
+    audits = {name: audit for name, audit in audits.items() if targets_of(audit)}
+    targets = {name: targets_of(audit)[0] for name, audit in audits.items()}
     return by_method(
         audits,
         "on target %, from elsewhere",
@@ -184,13 +185,16 @@ def costs_table(audits: dict[str, Json]) -> str:
     found = [audit["adapted"] for audit in audits.values()]
     once = [cost(a["n_forward"] + a["n_backward"], a["seconds"]) if a else "" for a in found]
     first = ["adapting the photographs (once)", *once]
-    return by_method(
+    costs = by_method(
         audits,
         "passes, seconds",
         first,
         lambda i, _: cost(i["model_passes"], i["seconds"]),
         targeted=False,
     )
+    peaks = [audit["peak_memory_mib"] for audit in audits.values()]
+    said = ["" if peak is None else f"{peak / 1024:.1f} GiB" for peak in peaks]
+    return costs + "\n| peak memory of the audit | " + " | ".join(said) + " |"
 
 
 def by_method(
