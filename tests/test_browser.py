@@ -89,7 +89,8 @@ def test_everything_is_shown(page: "playwright.Page", seen: Seen) -> None:
     assert page.locator(".verdict").is_visible()
     broken = "[...document.images].filter(image => !image.naturalWidth).length"
     assert page.evaluate(broken) == 0
-    assert page.locator("svg[role=img] circle").count() == 5
+    assert page.locator("svg[role=img] circle").count() == 6
+    assert page.locator(".curves polyline").count() == 1
 
 
 def test_nothing_overflows(page: "playwright.Page", seen: Seen) -> None:

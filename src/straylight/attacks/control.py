@@ -82,7 +82,9 @@ class Gabor:
 
 def fill(pattern: Delta, ball: Ball) -> Delta:
     """Bring a pattern to the surface of a ball: by its signs (L-infinity) or by its length (L2)."""
-    return ball.scale(pattern.sign() if ball.norm == "linf" else pattern)
+    if ball.norm == "linf":
+        return torch.where(pattern < 0, -ball.eps, ball.eps)
+    return ball.scale(pattern)
 
 
 @dataclass(frozen=True, kw_only=True)
