@@ -13,19 +13,24 @@ def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for _ in range(10):
     torch.zeros(16_000_000).add(1)
-before = faults()
-for _ in range(10):
+rounds = []
+for _ in range(11):
+    before = faults()
     torch.zeros(16_000_000).add(1)
-print(faults() - before)
+    rounds.append(faults() - before)
+print(sorted(rounds)[5])
 """
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc only")
 def test_steps_cause_no_page_faults() -> None:
-    """Ten times two tensors of 64 MB are 320,000 pages of 4 KiB, if they are mapped anew."""
+    """Two tensors of 64 MB are 32,000 pages of 4 KiB, if they are mapped anew.
+
+    The median of eleven rounds: the kernel may take pages back for reasons of its own, now and then.
+    """
     found = [
         int(subprocess.check_output([sys.executable, "-c", SCRIPT.format(call=call)]))
         for call in ("", "keep_freed_memory()")
     ]
-    assert found[0] > 1_000  # also with huge pages
-    assert found[1] < 100
+    assert found[0] > 50  # also with huge pages
+    assert found[1] < 10
