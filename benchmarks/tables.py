@@ -160,6 +160,7 @@ def gap_table(audits: dict[str, Json]) -> str:
     """Lay out, cell by cell, what is left of the best oracle's rate without a medical image."""
     head = ["cell", "noise", "`auto@photographs`", "`auto`", "best oracle", "share before", "after"]
     rows = [head]
+    shares: list[list[float]] = []
     for name, audit in audits.items():
         made = by_name(audit)
         oracles = [item for item in made.values() if item["role"] == "reference"]
@@ -170,14 +171,13 @@ def gap_table(audits: dict[str, Json]) -> str:
         found = [made.get("auto@photographs"), made["auto"]]
         row += ["" if item is None else rate(fooled(item)) for item in found]
         row += [f"{rate(fooled(oracle))} `{oracle['name']}`"]
-        row += ["" if item is None else share(item, oracle) for item in found]
+        of_oracle = [fooled(item).rate / fooled(oracle).rate for item in found if item is not None]
+        row += [f"{100 * part:.0f} %" for part in of_oracle] if all(found) else ["", ""]
+        shares += [of_oracle] if all(found) else []
         rows.append(row)
+    means = [f"{100 * sum(parts) / len(parts):.0f} %" for parts in zip(*shares, strict=True)]
+    rows.append(["mean", "", "", "", "", *means])
     return markdown(rows)
-
-
-def share(item: Json, oracle: Json) -> str:
-    """Format a rate as a share of an oracle's."""
-    return f"{100 * fooled(item).rate / fooled(oracle).rate:.0f} %"
 
 
 def costs_table(audits: dict[str, Json]) -> str:
@@ -239,8 +239,9 @@ def cell_name(name: str, audit: Json) -> str:
     """Name an audit by its task, what is special of it, and its budget."""
     task, *special = re.sub(r"-l(2|inf)-.*", "", name).split("-")
     words = {"100": "100 photographs", "scratch": "from scratch", "squeezenet": "SqueezeNet"}
+    words |= {"sga": "", "t2": ""}  # cells for a method, of the same classifier and photographs
     said = [re.sub(r"^seed", "seed ", words.get(word, word)) for word in special]
-    return ", ".join([task, *said, budget_of(audit)])
+    return ", ".join(filter(None, [task, *said, budget_of(audit)]))
 
 
 def label(name: str) -> str:

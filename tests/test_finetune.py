@@ -160,15 +160,17 @@ def test_impossible_recipes_are_refused(changes: dict[str, float], message: str)
         Recipe(backbone="x", **changes)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("kind", [OSError, ValueError, RuntimeError])
 def test_public_weights_that_cannot_be_had_are_told(
-    data: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: type[Exception], data: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The hub's errors are of several kinds, a ValueError among them."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise kind("no connection")
+
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     recipe = Recipe(backbone="test_resnet", weights="pretrained")
     monkeypatch.setattr("timm.create_model", refuse)
     with pytest.raises(InputError, match="public weights of test_resnet cannot be loaded"):
         finetune(data, recipe, tmp_path)
-
-
-def refuse(*_: object, **__: object) -> None:
-    raise OSError("no connection")

@@ -50,10 +50,13 @@ def timm_network(
 
     if not timm.is_model(name):
         refuse("timm", name, timm.list_models(f"*{name[:6]}*"))
-    try:
-        network: nn.Module = timm.create_model(
-            name, pretrained=pretrained, num_classes=n_classes, **arguments
+    if pretrained:  # it raises the hub's kinds of error, some of them ValueErrors
+        public: nn.Module = timm.create_model(
+            name, pretrained=True, num_classes=n_classes, **arguments
         )
+        return public
+    try:
+        network: nn.Module = timm.create_model(name, num_classes=n_classes, **arguments)
     except (TypeError, ValueError, RuntimeError) as error:
         raise InputError(f"timm cannot build {name} with {arguments}: {error}.") from error
     return network

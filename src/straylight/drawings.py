@@ -4,10 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch.nn.functional import interpolate
 
-from straylight.tensors import LEVELS, Pixels, Shape
+from straylight.tensors import Pixels, Shape, to_pixels
 
 
 def gaussian_noise(shape: Shape, n: int, rng: np.random.Generator) -> Pixels:
@@ -17,7 +16,7 @@ def gaussian_noise(shape: Shape, n: int, rng: np.random.Generator) -> Pixels:
     here wider, 0.2-0.8 and 0.05-0.3: medical images are darker and brighter than photographs).
     """
     mean, spread = rng.uniform(0.2, 0.8, (n, 1, 1, 1)), rng.uniform(0.05, 0.3, (n, 1, 1, 1))
-    return to_pixels(mean + spread * rng.standard_normal((n, *shape)))
+    return to_pixels(torch.from_numpy(mean + spread * rng.standard_normal((n, *shape))).float())
 
 
 def jigsaw(shape: Shape, n: int, rng: np.random.Generator) -> Pixels:
@@ -29,10 +28,10 @@ def jigsaw(shape: Shape, n: int, rng: np.random.Generator) -> Pixels:
     images = []
     for _ in range(n):
         down, across = rng.integers(2, 17, 2)
-        pieces = torch.from_numpy(rng.random((1, shape[0], down, across)))
+        pieces = torch.from_numpy(rng.random((1, shape[0], down, across), dtype=np.float32))
         mode = "nearest" if rng.random() < 0.5 else "bilinear"
-        images.append(interpolate(pieces, shape[1:], mode=mode)[0].numpy())
-    return to_pixels(np.stack(images))
+        images.append(interpolate(pieces, shape[1:], mode=mode))
+    return to_pixels(torch.cat(images))
 
 
 def dead_leaves(shape: Shape, n: int, rng: np.random.Generator) -> Pixels:
@@ -44,7 +43,8 @@ def dead_leaves(shape: Shape, n: int, rng: np.random.Generator) -> Pixels:
     channels, height, width = shape
     smallest, largest = 0.02, 0.5
     side = max(height, width)
-    images = np.empty((n, *shape))
+    down, across = np.ogrid[:height, :width]
+    images = np.empty((n, *shape), np.float32)
     for image in images:
         image[:] = rng.random((channels, 1, 1))
         # From the back to the front; r^-3 by its inverse distribution function.
@@ -53,15 +53,9 @@ def dead_leaves(shape: Shape, n: int, rng: np.random.Generator) -> Pixels:
         for radius, (y, x) in zip(radii * side, rng.random((400, 2)) * side, strict=True):
             rows = slice(max(0, int(y - radius)), int(y + radius) + 1)
             columns = slice(max(0, int(x - radius)), int(x + radius) + 1)
-            down, across = np.ogrid[:height, :width]
             disc = (down[rows] - y) ** 2 + (across[:, columns] - x) ** 2 < radius**2
             image[:, rows, columns][:, disc] = rng.random((channels, 1))
-    return to_pixels(images)
-
-
-def to_pixels(images: NDArray[np.float64]) -> Pixels:
-    """Clip images to [0, 1] and round them to 8 bits."""
-    return torch.from_numpy((np.clip(images, 0, 1) * LEVELS).round().astype(np.uint8))
+    return to_pixels(torch.from_numpy(images))
 
 
 DRAWINGS: dict[str, Callable[[Shape, int, np.random.Generator], Pixels]] = {

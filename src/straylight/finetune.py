@@ -56,13 +56,11 @@ def initial_network(recipe: Recipe, n_classes: int) -> nn.Module:
     whose gradients spoil the features. Any other (SqueezeNet's is a convolution before a rectifier,
     which at zero gives no gradient) starts as its library made it.
     """
-    build, arguments = recipe.backbone, recipe.backbone_args
+    pretrained = recipe.weights == PRETRAINED
+    network = build_network(recipe.backbone, recipe.backbone_args, n_classes, pretrained=pretrained)
     if recipe.weights == RANDOM:
-        return build_network(build, arguments, n_classes)
-    if recipe.weights == PRETRAINED:
-        network = build_network(build, arguments, n_classes, pretrained=True)
-    else:
-        network = build_network(build, arguments, n_classes)
+        return network
+    if not pretrained:
         load_weights(network, Path(recipe.weights), new_head=True)
     head = [p for name, p in network.named_parameters() if name.startswith(head_prefixes(network))]
     if all(parameter.ndim <= LINEAR for parameter in head):

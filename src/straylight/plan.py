@@ -3,7 +3,16 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from straylight.attacks import Attack, Auto, Gradient, Method, Sequential, describe, with_source
+from straylight.attacks import (
+    Attack,
+    Auto,
+    Gradient,
+    Method,
+    Sequential,
+    catalogue_name,
+    describe,
+    with_source,
+)
 from straylight.ball import Ball, Norm, eps_from_zeta
 from straylight.errors import InputError
 from straylight.images import ImageSet
@@ -130,7 +139,7 @@ def jobs(plan: Plan, class_names: tuple[str, ...]) -> list[Job]:
 
 def name_of(method: Method) -> str:
     """Write a method as ``NAME`` or, where it learns on something unusual, ``NAME@SOURCE``."""
-    name: str = describe(method.attack)["name"]
+    name = catalogue_name(method.attack)
     return name if method == with_source(method.attack) else f"{name}@{method.source}"
 
 

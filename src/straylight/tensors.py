@@ -5,6 +5,7 @@ the same pixel space, before any normalisation of the model. Grey levels (0..255
 that end in ``_levels`` and in reports.
 """
 
+import torch
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
@@ -22,6 +23,11 @@ Shape = tuple[int, int, int]  # channels, height, width
 def from_pixels(pixels: Pixels) -> Images:
     """Turn stored uint8 pixels into images in [0, 1]."""
     return pixels.float() / LEVELS
+
+
+def to_pixels(images: Images) -> Pixels:
+    """Clip images to [0, 1] and round them to 8 bits, for storage."""
+    return (images.clamp(0, 1) * LEVELS).round().to(torch.uint8)
 
 
 def as_received(images: Images) -> Images:

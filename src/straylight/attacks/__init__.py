@@ -46,6 +46,7 @@ __all__ = [
     "Snapshot",
     "Source",
     "ThreatModel",
+    "catalogue_name",
     "describe",
     "parse_method",
     "with_source",
@@ -149,14 +150,19 @@ CONTROLS: dict[str, Entry[Control]] = {
 }
 
 
+def catalogue_name(method: Attack | Control) -> str:
+    """Return a method's name in the catalogue."""
+    names = {entry.make: name for name, entry in [*ATTACKS.items(), *CONTROLS.items()]}
+    return names[type(method)]
+
+
 def describe(method: Attack | Control) -> dict[str, Any]:
     """Return a method's name in the catalogue and its settings, with the digest of what it starts from.
 
     Raises:
         InputError: If it starts from a file that is not there.
     """
-    names = {entry.make: name for name, entry in [*ATTACKS.items(), *CONTROLS.items()]}
-    settings = {"name": names[type(method)], **asdict(method)}  # type: ignore[call-overload]
+    settings = {"name": catalogue_name(method), **asdict(method)}  # type: ignore[call-overload]
     if settings.get("start"):
         start = read_delta(Path(settings["start"]))
         settings["start_sha256"] = hashlib.sha256(start.numpy().tobytes()).hexdigest()
@@ -186,4 +192,4 @@ def parse_method(text: str) -> Method:
 
 def with_source(attack: Attack) -> Method:
     """Let an attack learn on what its catalogue entry says."""
-    return Method(attack, ATTACKS[describe(attack)["name"]].source)
+    return Method(attack, ATTACKS[catalogue_name(attack)].source)

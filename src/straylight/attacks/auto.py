@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import ClassVar
 
 import torch
@@ -114,15 +115,10 @@ class Auto:
                     yield Snapshot(best, seen)
                 assert delta is not None
                 rate = expected_fooling(classifier, held_out, before, delta)
-                found[goal] = max(found.get(goal, (-1.0, delta)), (rate, delta), key=rate_of)
-                best = max(found.values(), key=rate_of)[1]
+                found[goal] = max(found.get(goal, (-1.0, delta)), (rate, delta), key=itemgetter(0))
+                best = max(found.values(), key=itemgetter(0))[1]
             tried.sort(key=lambda goal: -found[goal][0])
         yield Snapshot(best, seen)
-
-
-def rate_of(candidate: tuple[float, Delta]) -> float:
-    """Return the rate of a perturbation that comes with it."""
-    return candidate[0]
 
 
 def share_of(n_photographs: int) -> int:

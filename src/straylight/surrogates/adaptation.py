@@ -13,7 +13,7 @@ from straylight.surrogates.decision import indecision
 from straylight.surrogates.moments import Moments, remembered
 from straylight.surrogates.style import Style
 from straylight.surrogates.views import views
-from straylight.tensors import LEVELS, Images, Pixels
+from straylight.tensors import Images, to_pixels
 
 CHUNK = 100
 
@@ -94,7 +94,7 @@ class Adaptation:
         style = Style(photographs.shape)
         distances = list(self.learn(style, classifier, photographs, generator, advance))
         batches = [
-            as_pixels(self.styled(style, photographs, min(CHUNK, self.n - start), generator))
+            to_pixels(self.styled(style, photographs, min(CHUNK, self.n - start), generator))
             for start in range(0, self.n, CHUNK)
         ]
         last = distances[-max(1, self.steps // 10) :]
@@ -144,8 +144,3 @@ class Adaptation:
         noise = torch.randn(images.shape, generator=generator)
         styled: Images = style(images, noise)
         return styled
-
-
-def as_pixels(images: Images) -> Pixels:
-    """Round images in [0, 1] to 8 bits."""
-    return (images * LEVELS).round().to(torch.uint8)
