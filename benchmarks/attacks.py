@@ -48,6 +48,8 @@ AROUND = [LOOP, "gradient:steps=100", *GAP]
 RACE = [f"{LOOP},passes=8", f"{ART},passes=4", "gradient:steps=100", AUTO]
 T2 = ["lift:steps=150,depth=0.05", "lift:steps=150,depth=0.1", "disrupt:steps=60,depth=0.5"]
 
+TARGETED_ONLY = ["gradient@adapted:steps=100"]
+
 PROGRAM = "import peers; from straylight.cli import main; main()"  # peers enters the catalogue
 TARGETED = ("--targeted-method", ART, "gradient@adapted:steps=100")
 MAIN_BUDGETS = ("l2-2", "linf-4")
@@ -89,6 +91,10 @@ def cells() -> list[Cell]:
     ]
     main += [Cell(task, "linf-4", LINF) for task in TARGETS]
     main += [Cell(task, budget, [SGA], label="sga") for budget in MAIN_BUDGETS for task in TARGETS]
+    main += [
+        Cell(task, "l2-2", TARGETED_ONLY, options=("--target", "all"), label="targets")
+        for task in TARGETS
+    ]
     around = [
         Cell("skin", "l2-2", AROUND, model="skin-squeezenet"),
         Cell("skin", "l2-2", AROUND, model="skin-scratch"),

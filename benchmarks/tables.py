@@ -144,6 +144,21 @@ def targeted_table(audits: dict[str, Json]) -> str:
     )
 
 
+def classes_table(audits: dict[str, Json]) -> str:
+    """Lay out targeted success for every class, beside the most that a random control brings to it."""
+    rows = [["cell", "class", "on target %, from elsewhere", "noise"]]
+    for name, audit in audits.items():
+        controls = [i for i in audit["perturbations"] if i["method"].startswith("random-")]
+        for item in by_name(audit).values():
+            if item["target"] is None:
+                continue
+            index = audit["class_names"].index(item["target"])
+            most = max(score(i).hit_from_elsewhere(index).rate for i in controls)
+            found = rate(hit_of(item, audit))
+            rows.append([cell_name(name, audit), item["target"], found, percent(most)])
+    return markdown(rows)
+
+
 def targets_of(audit: Json) -> list[str]:
     """Name the classes that an audit has aimed at."""
     return [
@@ -239,7 +254,11 @@ def cell_name(name: str, audit: Json) -> str:
     """Name an audit by its task, what is special of it, and its budget."""
     task, *special = re.sub(r"-l(2|inf)-.*", "", name).split("-")
     words = {"100": "100 photographs", "scratch": "from scratch", "squeezenet": "SqueezeNet"}
-    words |= {"sga": "", "t2": ""}  # cells for a method, of the same classifier and photographs
+    words |= {
+        "sga": "",
+        "t2": "",
+        "targets": "",
+    }  # cells for a method, of the same classifier and photographs
     said = [re.sub(r"^seed", "seed ", words.get(word, word)) for word in special]
     return ", ".join(filter(None, [task, *said, budget_of(audit)]))
 
@@ -275,6 +294,7 @@ LAYOUTS: dict[str, Callable[[dict[str, Json]], str]] = {
     "": table,
     "methods": methods_table,
     "targeted": targeted_table,
+    "classes": classes_table,
     "gap": gap_table,
     "costs": costs_table,
     "curve": curve_table,

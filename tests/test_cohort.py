@@ -8,8 +8,10 @@ import pytest
 import torch
 
 from straylight.cohort import load_cohort
+from straylight.containers import Folder
 from straylight.errors import InputError
-from straylight.images import find_files
+from straylight.pictures import find_pictures
+from straylight.reading import Reading
 
 SHAPE = (3, 20, 24)
 
@@ -23,7 +25,7 @@ def write_manifest(folder: Path, rows: list[tuple[str, str]], header: str = "fil
 
 
 def rows_of(folder: Path) -> list[tuple[str, str]]:
-    return [(f.relative_to(folder).as_posix(), f.parent.name) for f in find_files(folder)]
+    return [(name, name.split("/")[-2]) for name in find_pictures(Folder(folder), dicom=False)]
 
 
 def test_the_same_images_are_the_same_cohort_whichever_way_they_come(class_folders: Path) -> None:
@@ -94,10 +96,59 @@ def test_other_things_are_refused(class_folders: Path, tmp_path: Path) -> None:
     for name, message in [
         ("flat", "has no image in class folders"),
         ("nowhere", "does not exist"),
-        ("x.txt", "is no folder, .csv or .npz"),
+        ("x.txt", "is no folder, archive"),
         ("nolabels.npz", "expected the arrays images and labels"),
         ("short.npz", "give one for each image"),
         ("range.npz", r"labels outside 0\.\.1"),
     ]:
         with pytest.raises(InputError, match=message):
             load_cohort(tmp_path / name, SHAPE, ("dark", "light"))
+
+
+def test_a_parquet_manifest_is_a_csv_manifest(class_folders: Path) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    rows = rows_of(class_folders)
+    expected = load_cohort(write_manifest(class_folders, rows), SHAPE)
+    columns = {"file": [file for file, _ in rows], "label": [label for _, label in rows]}
+    parquet.write_table(pa.table(columns), class_folders / "manifest.parquet")
+    found = load_cohort(class_folders / "manifest.parquet", SHAPE)
+    assert found.images.sha256 == expected.images.sha256
+    assert torch.equal(found.labels, expected.labels)
+    (class_folders / "manifest.parquet").write_bytes(b"PAR1 no")
+    with pytest.raises(InputError, match="is not a Parquet file"):
+        load_cohort(class_folders / "manifest.parquet", SHAPE)
+
+
+def test_other_columns_and_another_folder_are_named(class_folders: Path, tmp_path: Path) -> None:
+    """A manifest from Windows, elsewhere, with mixed line ends and a byte order mark."""
+    expected = load_cohort(class_folders, SHAPE)
+    lines = [f"{n},{label},{file}" for n, (file, label) in enumerate(rows_of(class_folders))]
+    text = "nr,dx,image\r\n" + "\n".join(lines[:9]) + "\r\n" + "\r\n".join(lines[9:]) + "\n"
+    manifest = tmp_path / "labels.csv"
+    manifest.write_bytes(text.replace("/", "\\").encode("utf-8-sig"))
+    with pytest.raises(InputError, match=r"It has nr, dx, image\. Other columns: --reading"):
+        load_cohort(manifest, SHAPE)
+    reading = Reading(file="image", label="dx", root=str(class_folders))
+    found = load_cohort(manifest, SHAPE, reading=reading)
+    assert found.images.sha256 == expected.images.sha256
+    with pytest.raises(InputError, match="nowhere is no folder or archive"):
+        load_cohort(manifest, SHAPE, reading=Reading(file="image", label="dx", root="nowhere"))
+
+
+@pytest.mark.parametrize(
+    "file", ["../a.png", "/etc/passwd", "C:\\a.png", "dark/../../a.png", ".", "a\0.png"]
+)
+def test_no_manifest_leads_out_of_its_folder(class_folders: Path, file: str) -> None:
+    with pytest.raises(InputError, match=r"line 2: .* leads out of the folder"):
+        load_cohort(write_manifest(class_folders, [(file, "dark")]), SHAPE)
+
+
+def test_a_file_has_one_label_and_counts_once(class_folders: Path) -> None:
+    rows = rows_of(class_folders)
+    twice = load_cohort(write_manifest(class_folders, [*rows, *rows]), SHAPE)
+    assert len(twice) == len(rows)
+    both = [*rows, (rows[0][0], "light")]
+    with pytest.raises(InputError, match=r"line 26: dark/0\.png is light, but dark in line 2"):
+        load_cohort(write_manifest(class_folders, both), SHAPE)

@@ -26,8 +26,9 @@ def tables() -> ModuleType:
 
 
 def commands() -> list[str]:
-    """All `straylight ...` lines of the README's shell blocks, continued lines joined."""
-    blocks = re.findall(r"^```\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+    """All `straylight ...` lines of the pages' shell blocks, continued lines joined."""
+    pages = README + "".join(page.read_text("utf-8") for page in (ROOT / "docs").glob("*.md"))
+    blocks = re.findall(r"^```\n(.*?)^```", pages, re.DOTALL | re.MULTILINE)
     lines = "".join(blocks).replace("\\\n", " ").splitlines()
     return [line.partition("#")[0].strip() for line in lines if line.startswith("straylight ")]
 

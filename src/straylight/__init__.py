@@ -27,7 +27,10 @@ from straylight.evaluate import score as score
 from straylight.finetune import finetune as finetune
 from straylight.images import ImageSet as ImageSet
 from straylight.modelcard import load_classifier as load_classifier
+from straylight.models import ModelOptions as ModelOptions
+from straylight.models import load_model as load_model
 from straylight.plan import Plan as Plan
+from straylight.reading import Reading as Reading
 from straylight.recipe import Recipe as Recipe
 from straylight.report import render as render
 from straylight.report import write_report as write_report

@@ -77,8 +77,13 @@ def public_network(classifier: Classifier, weights: str) -> Classifier:
         weights: A safetensors file, or ``pretrained``.
 
     Raises:
-        InputError: If the weights do not fit.
+        InputError: If the weights do not fit, or its architecture is not known by name.
     """
+    if "architecture" not in classifier.card:
+        raise InputError(
+            f"{classifier.spec} has no architecture by name that the public network could be built by: "
+            "lift and disrupt need a model of timm or torchvision."
+        )
     recipe = Recipe(
         backbone=classifier.card["architecture"],
         backbone_args=classifier.card["arguments"],

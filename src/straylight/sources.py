@@ -6,9 +6,12 @@ import numpy as np
 import torch
 from PIL import Image
 
+from straylight.arrays import from_array, load_arrays
+from straylight.containers import is_container, open_container
 from straylight.drawings import DRAWINGS
 from straylight.errors import InputError
-from straylight.images import ImageSet, find_files, fit, from_array, load_arrays, read_files
+from straylight.images import ImageSet
+from straylight.pictures import find_pictures, fit, read_pictures
 from straylight.tensors import Shape
 
 PHOTOS = "builtin:photos"
@@ -35,9 +38,10 @@ def load_natural(
     """Load photographs, resized to `shape` (grey if it has one channel).
 
     Args:
-        spec: A folder of image files at any depth, a `.npy` or `.npz` file (array ``images``, or its
-            only array), ``builtin:photos``: random crops of scikit-image's photographs, or drawings
-            that need no photograph: ``builtin:noise``, ``builtin:jigsaw``, ``builtin:dead-leaves``.
+        spec: A folder or a zip or tar archive of image files at any depth, a `.npy` or `.npz` file (array
+            ``images``, or its only array), ``builtin:photos``: random crops of scikit-image's
+            photographs, or drawings that need no photograph: ``builtin:noise``, ``builtin:jigsaw``,
+            ``builtin:dead-leaves``.
         shape: Channels, height and width of the classifier's images.
         n: How many to use, drawn at random without replacement (None: all; 1,000 for what is built
             in).
@@ -60,16 +64,19 @@ def load_natural(
             raise InputError(f"{path} holds {sorted(arrays)}: name the photographs 'images'.")
         array = arrays.get("images", next(iter(arrays.values())))
         return from_array(array[draw(len(array), n, rng, spec)], shape, str(spec))
-    if not path.is_dir():
+    if not is_container(path):
         raise InputError(
-            f"{path} is neither a folder of photographs, a .npy or .npz file, "
+            f"{path} is neither a folder of photographs, an archive (.zip, .tar), a .npy or .npz file, "
             f"nor one of {', '.join([PHOTOS, *DRAWINGS])}."
         )
-    files = find_files(path)
-    if not files:
-        raise InputError(f"{path} holds no image file (JPEG, PNG, WebP, TIFF or BMP) at any depth.")
-    chosen = [files[index] for index in draw(len(files), n, rng, spec)]
-    return read_files(chosen, path, shape, str(spec))[0]
+    with open_container(path) as container:
+        files = find_pictures(container, dicom=False)
+        if not files:
+            raise InputError(
+                f"{path} holds no image file (JPEG, PNG, WebP, TIFF or BMP) at any depth."
+            )
+        chosen = [files[index] for index in draw(len(files), n, rng, spec)]
+        return read_pictures(container, chosen, shape, str(spec))[0]
 
 
 def draw(available: int, n: int | None, rng: np.random.Generator, spec: str | Path) -> list[int]:

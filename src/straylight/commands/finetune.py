@@ -10,7 +10,9 @@ from straylight.cohort import load_cohort
 from straylight.errors import InputError
 from straylight.finetune import finetune
 from straylight.progress import progress
+from straylight.reading import Reading
 from straylight.recipe import PRETRAINED, Flips, Recipe
+from straylight.settings import parse_settings
 from straylight.tensors import Shape
 from straylight.terminal import print_json
 
@@ -25,7 +27,8 @@ class FinetuneCommand:
     """
 
     data: str
-    """Training images: class folders, a CSV manifest (file,label) or a .npz file."""
+    """Training images: class folders (or a .zip or .tar of them), a manifest (.csv or .parquet:
+    file,label), .npz, X_NAME.npy, or medmnist:NAME@SIZE:train. Files may be DICOM."""
     backbone: str
     """A timm model name, such as mobilenetv2_100, or torchvision:NAME, such as torchvision:vgg16."""
     out: Path
@@ -34,6 +37,9 @@ class FinetuneCommand:
     """A .safetensors file, 'pretrained' (its library downloads them), or 'none' (random initialisation)."""
     backbone_arg: tuple[str, ...] = ()
     """Arguments for the backbone, as NAME=VALUE, such as pad_type=same."""
+    reading: str = ""
+    """How the images are read: file=COLUMN,label=COLUMN,root=FOLDER of a manifest, and
+    window=CENTRE/WIDTH,frame=K of DICOM."""
     size: int = 224
     """Side of the images in pixels."""
     grey: bool = False
@@ -71,7 +77,9 @@ class FinetuneCommand:
         if self.size < 1:
             raise InputError(f"--size must be at least 1 pixel, not {self.size}.")
         shape: Shape = (1 if self.grey else 3, self.size, self.size)
-        data = load_cohort(self.data, shape)
+        data = load_cohort(
+            self.data, shape, reading=parse_settings(Reading, "reading", self.reading)
+        )
         with progress(err) as tracker:
             classifier = finetune(data, recipe, self.out, tracker)
         if self.json:

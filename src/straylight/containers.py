@@ -1,0 +1,193 @@
+"""Where files lie: a folder, or an archive that is read without unpacking it."""
+
+import lzma
+import tarfile
+import zipfile
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from straylight.errors import InputError
+
+ZIP, TAR = (".zip",), (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+LARGEST = 2**29  # bytes of one file: what is larger is no image that a classifier takes
+BROKEN = (
+    *(OSError, EOFError, RuntimeError, NotImplementedError, ValueError),
+    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError),
+)
+
+
+class Container(ABC):
+    """Files by their names inside, with ``/`` between folders.
+
+    Attributes:
+        spec: Where it is, as the user wrote it.
+    """
+
+    spec: str
+
+    @abstractmethod
+    def names(self) -> list[str]:
+        """List the files but hidden ones, sorted."""
+
+    @abstractmethod
+    def has(self, name: str) -> bool:
+        """Tell whether there is such a file."""
+
+    @abstractmethod
+    def head(self, name: str, largest: int) -> bytes:
+        """Read the first bytes of a file.
+
+        Raises:
+            ValueError: If it cannot be read.
+        """
+
+    def read(self, name: str) -> bytes:
+        """Read a file.
+
+        Raises:
+            ValueError: If it cannot be read, or is larger than `LARGEST`.
+        """
+        data = self.head(name, LARGEST + 1)
+        if len(data) > LARGEST:
+            raise ValueError(f"larger than {LARGEST // 2**20} MiB")
+        return data
+
+    def order(self, names: list[str]) -> list[str]:
+        """Return names in the order in which they are read fastest."""
+        return names
+
+
+class Folder(Container):
+    """A folder of any depth."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.spec = path, str(path)
+
+    def names(self) -> list[str]:
+        files = (path for path in self.path.rglob("*") if path.is_file())
+        return sorted(visible(path.relative_to(self.path).as_posix() for path in files))
+
+    def has(self, name: str) -> bool:
+        try:
+            return (self.path / name).is_file()
+        except (OSError, ValueError):  # a name that no file can have
+            return False
+
+    def head(self, name: str, largest: int) -> bytes:
+        with readable(), (self.path / name).open("rb") as stream:
+            return stream.read(largest)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file in an archive: where it begins, and how it is opened."""
+
+    offset: int
+    open: Callable[[], IO[bytes] | None]
+
+
+class Archive(Container):
+    """A zip or tar archive. Where all files lie in one folder, that is entered, as unpackers do.
+
+    Args:
+        spec: The file.
+        entries: Its files by their names.
+    """
+
+    def __init__(self, spec: str, entries: dict[str, Entry]) -> None:
+        self.spec = spec
+        found = {str(PurePosixPath(name)): entry for name, entry in entries.items()}
+        inside = common_folder(visible(found))
+        self.entries = {n.removeprefix(inside): found[n] for n in found if n.startswith(inside)}
+
+    def names(self) -> list[str]:
+        return sorted(visible(self.entries))
+
+    def order(self, names: list[str]) -> list[str]:
+        return sorted(names, key=lambda name: self.entries[name].offset)
+
+    def has(self, name: str) -> bool:
+        return name in self.entries
+
+    def head(self, name: str, largest: int) -> bytes:
+        with readable():
+            stream = self.entries[name].open()
+            assert stream is not None  # it is a regular file
+            with stream:
+                return stream.read(largest)
+
+
+def zip_entries(file: zipfile.ZipFile) -> dict[str, Entry]:
+    """List the files of a zip archive."""
+    files = (item for item in file.infolist() if not item.is_dir())
+    return {item.filename: Entry(item.header_offset, partial(file.open, item)) for item in files}
+
+
+def tar_entries(file: tarfile.TarFile) -> dict[str, Entry]:
+    """List the regular files of a tar archive; links lead nowhere."""
+    files = (item for item in file if item.isreg())
+    return {item.name: Entry(item.offset, partial(file.extractfile, item)) for item in files}
+
+
+@contextmanager
+def readable() -> Iterator[None]:
+    """Turn all that reading can raise into a ValueError that says why, without a path."""
+    try:
+        yield
+    except BROKEN as error:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise ValueError(f"cannot be read: {reason.splitlines()[0]}") from error
+
+
+def visible(names: Iterable[str]) -> list[str]:
+    """Leave out what systems hide: `.DS_Store`, `._photo.jpg`, `__MACOSX`."""
+    return [
+        name
+        for name in names
+        if not any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
+    ]
+
+
+def common_folder(names: list[str]) -> str:
+    """Return the folder, with its slash, that all names lie in, or nothing.
+
+    >>> common_folder(["chest/a.png", "chest/b/c.png"]), common_folder(["a.png", "b/c.png"])
+    ('chest/', '')
+    """
+    tops = {name.partition("/")[:2] for name in names}
+    return "".join(tops.pop()) if len(tops) == 1 and names[0].count("/") else ""
+
+
+def is_container(path: Path) -> bool:
+    """Tell whether files can be read from `path`: a folder, or an archive by its name."""
+    return path.is_dir() or (path.is_file() and path.name.lower().endswith((*ZIP, *TAR)))
+
+
+@contextmanager
+def open_container(path: Path) -> Iterator[Container]:
+    """Open a folder or an archive for the time of a context.
+
+    Raises:
+        InputError: If it is none, or is broken.
+    """
+    if path.is_dir():
+        yield Folder(path)
+        return
+    with ExitStack() as stack:
+        try:
+            if path.name.lower().endswith(ZIP):
+                entries = zip_entries(stack.enter_context(zipfile.ZipFile(path)))
+            else:
+                entries = tar_entries(stack.enter_context(tarfile.open(path)))
+        except BROKEN as error:
+            reason = getattr(error, "strerror", None) or error
+            raise InputError(
+                f"{path} cannot be read as a zip or tar archive ({reason})."
+            ) from error
+        yield Archive(str(path), entries)

@@ -1,0 +1,93 @@
+"""What a network's outputs mean: found out on probes, never guessed silently."""
+
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from straylight.errors import InputError
+from straylight.tensors import Logits
+
+Kind = Literal["logits", "probabilities", "one-logit", "one-probability"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+TOLERANCE = 1e-3
+SMALLEST = 1e-30  # of a probability whose logarithm is taken
+
+
+class Head(nn.Module):
+    """A network whose outputs are brought to one logit a class.
+
+    Args:
+        network: Its outputs are (N, K), or (N,) for one.
+        kind: What they mean.
+        finding: Take this output alone, as one of its own kind (networks that say several findings).
+    """
+
+    def __init__(self, network: nn.Module, kind: Kind, finding: int | None = None) -> None:
+        super().__init__()
+        self.network, self.kind, self.finding = network, kind, finding
+
+    def forward(self, images: Tensor) -> Logits:
+        outputs = as_table(self.network(images))
+        chosen = outputs if self.finding is None else outputs[:, self.finding, None]
+        return to_logits(chosen, self.kind)
+
+
+def as_table(outputs: object) -> Tensor:
+    """Return outputs as (N, K).
+
+    Raises:
+        InputError: If they are something else.
+    """
+    if isinstance(outputs, tuple | list) and len(outputs) == 1:
+        outputs = outputs[0]
+    if not isinstance(outputs, Tensor) or outputs.ndim not in (1, 2):
+        found = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
+        raise InputError(
+            f"the model gives {found} for a batch of images: a classifier gives one row of numbers for "
+            "each image."
+        )
+    return outputs[:, None] if outputs.ndim == 1 else outputs
+
+
+def to_logits(outputs: Tensor, kind: Kind) -> Logits:
+    """Bring outputs (N, K) to logits (N, classes) whose softmax is what the network says.
+
+    >>> to_logits(torch.tensor([[0.9, 0.1]]), "probabilities").softmax(1)
+    tensor([[0.9000, 0.1000]])
+    >>> to_logits(torch.tensor([[0.8]]), "one-probability").softmax(1)
+    tensor([[0.2000, 0.8000]])
+    """
+    if kind == "probabilities":
+        return outputs.clamp(min=SMALLEST).log()
+    if kind == "one-probability":
+        return torch.cat([1 - outputs, outputs], 1).clamp(min=SMALLEST).log()
+    if kind == "one-logit":
+        return torch.cat([-outputs, outputs], 1) / 2
+    return outputs
+
+
+def kind_of(outputs: Tensor) -> Kind:
+    """Tell what outputs (N, K) of varied images mean.
+
+    Rows of numbers in [0, 1] that sum to 1 are probabilities; a single number is a probability if it is
+    in [0, 1] for every image.
+
+    Raises:
+        InputError: If some are not finite, or if they are in [0, 1] without summing to 1: then the
+            network says several findings, of which one must be chosen.
+    """
+    if not bool(outputs.isfinite().all()):
+        raise InputError("the model gives NaN or infinity for ordinary images: check its weights.")
+    within = bool(((outputs >= 0) & (outputs <= 1)).all())
+    if outputs.shape[1] == 1:
+        return "one-probability" if within else "one-logit"
+    if not within:
+        return "logits"
+    if bool(((outputs.sum(1) - 1).abs() <= TOLERANCE).all()):
+        return "probabilities"
+    raise InputError(
+        f"the model gives {outputs.shape[1]} numbers in [0, 1] that do not sum to 1, so several findings "
+        "for each image: choose one with --finding NAME, and name them all with --classes. If they are "
+        "logits all the same: --head logits."
+    )

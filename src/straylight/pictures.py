@@ -1,0 +1,113 @@
+"""Image files: found, decoded to 8-bit pixels, and counted where they cannot be."""
+
+import io
+import warnings
+from pathlib import PurePosixPath
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from straylight.containers import Container
+from straylight.dicom import MAGIC, PREAMBLE, DicomView, is_dicom, read_dicom
+from straylight.errors import InputError
+from straylight.images import RGB, ImageSet, Skipped
+from straylight.tensors import Shape
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"})
+DICOM_SUFFIXES = frozenset({".dcm", ".dicom"})
+NO_PICTURE = "DICOMDIR"
+
+
+def fit(image: Image.Image, shape: Shape) -> NDArray[np.uint8]:
+    """Convert to grey or RGB and resize (plain, no crop, antialiased) to (C, H, W) uint8."""
+    channels, height, width = shape
+    if image.mode.startswith("I;16"):
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    converted = ImageOps.exif_transpose(image).convert("RGB" if channels == RGB else "L")
+    if converted.size != (width, height):
+        converted = converted.resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(converted, dtype=np.uint8).reshape(height, width, channels).transpose(2, 0, 1)
+
+
+def decode(data: bytes, shape: Shape, view: DicomView | None = None) -> NDArray[np.uint8]:
+    """Decode one image file to (C, H, W) uint8.
+
+    Args:
+        data: The file. Its content says its format, not its name.
+        shape: Channels, height and width to bring it to.
+        view: How DICOM files are shown (None: they are refused).
+
+    Raises:
+        ValueError: If it cannot be read, or claims too many pixels.
+    """
+    largest = Image.MAX_IMAGE_PIXELS or 2**27
+    if is_dicom(data):
+        if view is None:
+            raise ValueError("a DICOM file is no photograph")
+        return fit(read_dicom(data, view, largest), shape)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        warnings.filterwarnings("ignore", module="PIL", category=UserWarning)
+        try:
+            with Image.open(io.BytesIO(data)) as image:
+                return fit(image, shape)
+        except MemoryError:
+            raise ValueError("too large") from None
+        except Exception as error:
+            # Pillow's readers raise many kinds for broken files: OSError, SyntaxError, struct.error ...
+            said = str(error).splitlines()[0] if str(error) else type(error).__name__
+            reason = "no image of a known format" if "BytesIO" in said else said
+            raise ValueError(reason) from error
+
+
+def find_pictures(container: Container, *, dicom: bool) -> list[str]:
+    """Names of all image files, sorted; DICOM files by their suffix or, without one, by content."""
+    return [name for name in container.names() if is_picture(container, name, dicom)]
+
+
+def is_picture(container: Container, name: str, dicom: bool) -> bool:
+    """Tell an image file, by its name where that says it."""
+    path = PurePosixPath(name)
+    suffix = path.suffix.lower()
+    if suffix in SUFFIXES:
+        return True
+    if not dicom or path.name == NO_PICTURE:
+        return False
+    if suffix in DICOM_SUFFIXES:
+        return True
+    # Archives of hospitals name their files by number or UID.
+    if suffix and not suffix[1:].isdigit():
+        return False
+    try:
+        return is_dicom(container.head(name, PREAMBLE + len(MAGIC)))
+    except ValueError:
+        return False
+
+
+def read_pictures(
+    container: Container, names: list[str], shape: Shape, spec: str, view: DicomView | None = None
+) -> tuple[ImageSet, list[int]]:
+    """Decode files; skip, count and name those that cannot be read.
+
+    Returns:
+        The images, and for each the index of its name.
+
+    Raises:
+        InputError: If not one can be read.
+    """
+    decoded: dict[str, NDArray[np.uint8]] = {}
+    reasons: dict[str, str] = {}
+    for name in container.order(list(dict.fromkeys(names))):
+        try:
+            decoded[name] = decode(container.read(name), shape, view)
+        except ValueError as error:
+            reasons[name] = str(error)
+    skipped = tuple(Skipped(name, reasons[name]) for name in names if name in reasons)
+    if not decoded:
+        first = f" (first: {skipped[0].file}: {skipped[0].reason})" if skipped else ""
+        raise InputError(f"none of the {len(names)} image files of {spec} can be read{first}.")
+    kept = [index for index, name in enumerate(names) if name in decoded]
+    pixels = torch.from_numpy(np.stack([decoded[names[index]] for index in kept]))
+    return ImageSet(pixels, spec, skipped), kept

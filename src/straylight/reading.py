@@ -1,0 +1,32 @@
+"""How labelled images are read, where their files do not say it themselves."""
+
+from dataclasses import dataclass
+
+from straylight.dicom import DicomView
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """Columns of a manifest, where its files lie, and how DICOM is shown.
+
+    Attributes:
+        file, label: The columns of a manifest.
+        root: Folder or archive that a manifest's files lie in (empty: the manifest's own folder).
+        window, frame: Of DICOM files, as in `DicomView`.
+
+    Raises:
+        InputError: If the window is none.
+    """
+
+    file: str = "file"
+    label: str = "label"
+    root: str = ""
+    window: str = ""
+    frame: int = -1
+
+    def __post_init__(self) -> None:
+        self.view()
+
+    def view(self) -> DicomView:
+        """Return the settings of DICOM."""
+        return DicomView(window=self.window, frame=self.frame)
