@@ -471,6 +471,19 @@ def test_a_curve_is_scored_on_the_way_and_chooses_nothing(
     assert load_audit(tmp_path / "curved").perturbations[0].curve == curved.curve
 
 
+def test_a_curve_ends_where_auto_ends(
+    parts: tuple[Classifier, ImageSet, Cohort], tmp_path: Path
+) -> None:
+    """Its last choice comes after its last step, without a further photograph."""
+    classifier, photographs, cohort = parts
+    auto = Method(Auto(passes=900, batch_size=4))
+    plan = Plan(norm="l2", zeta=0.1, methods=(auto,), control_seeds=1, curve=3, adaptation=QUICK)
+    found = run(plan, classifier, photographs, cohort, tmp_path).perturbations[0]
+    assert len(found.curve) == 3
+    assert found.curve[-1]["n_fooled"] == found.score.fooled.hits
+    assert found.curve[-1]["model_passes"] == found.n_forward + found.n_backward
+
+
 def test_a_warm_start_goes_on_from_a_saved_perturbation(
     parts: tuple[Classifier, ImageSet, Cohort], tmp_path: Path
 ) -> None:

@@ -58,7 +58,9 @@ class Bench:
         attack, images = job.method.attack, self.sources[job.method.source]
         model = self.networks[attack.threat_model]
         planned = attack.planned(len(images), len(self.classifier.class_names))
-        marks = milestones(planned, curve)
+        marks = milestones(planned, curve)[
+            :-1
+        ]  # the last point is the end, whatever is yielded there
         points: list[tuple[Delta, Json]] = []
         self.tracker.start(job.name, planned)
         started = time.perf_counter()
@@ -72,6 +74,9 @@ class Bench:
                     cost = {"images_seen": seen, "model_passes": passes.total, "seconds": elapsed}
                     points.append((delta, cost))
         seconds = time.perf_counter() - started
+        if curve:
+            cost = {"images_seen": seen, "model_passes": passes.total, "seconds": seconds}
+            points.append((delta, cost))
         return self.record(
             job.name,
             delta,
