@@ -86,9 +86,7 @@ def rows_of(audit: Json) -> dict[str, str]:
     targeted = [i for i in items if i["role"] == "attack" and i["target"] is not None]
     controls = [i for i in items if i["role"] == "control"]
     copies = [i for i in controls if i["copy_of"] is not None]
-    confusion = matrix(audit["clean_confusion"])
-    clean = Score(confusion, confusion, 0)
-    row = {"accuracy %": percent(clean.correct.rate), "noise": rate(fooled(noise_of(audit)))}
+    row = {"accuracy %": accuracy(audit), "noise": rate(fooled(noise_of(audit)))}
     row["spectrum copy"] = rate(fooled(best(copies)))
     for name in ("sequential", "gradient", "gradient@adapted"):
         if name in untargeted:
@@ -126,9 +124,14 @@ def table(audits: dict[str, Json]) -> str:
 def methods_table(audits: dict[str, Json]) -> str:
     """Lay out the fooling rates of non-targeted attacks, below those of noise."""
     noises = [rate(fooled(noise_of(audit))) for audit in audits.values()]
-    return by_method(
-        audits, "fooling rate %", ["noise", *noises], lambda i, _: rate(fooled(i)), targeted=False
-    )
+    first = [["accuracy %", *map(accuracy, audits.values())], ["noise", *noises]]
+    return by_method(audits, "fooling rate %", first, lambda i, _: rate(fooled(i)), targeted=False)
+
+
+def accuracy(audit: Json) -> str:
+    """Format the accuracy without an attack."""
+    confusion = matrix(audit["clean_confusion"])
+    return percent(Score(confusion, confusion, 0).correct.rate)
 
 
 def targeted_table(audits: dict[str, Json]) -> str:
@@ -138,7 +141,7 @@ def targeted_table(audits: dict[str, Json]) -> str:
     return by_method(
         audits,
         "on target %, from elsewhere",
-        ["target", *targets.values()],
+        [["target", *targets.values()]],
         lambda item, audit: rate(hit_of(item, audit)),
         targeted=True,
     )
@@ -203,7 +206,7 @@ def costs_table(audits: dict[str, Json]) -> str:
     costs = by_method(
         audits,
         "passes, seconds",
-        first,
+        [first],
         lambda i, _: cost(i["model_passes"], i["seconds"]),
         targeted=False,
     )
@@ -215,7 +218,7 @@ def costs_table(audits: dict[str, Json]) -> str:
 def by_method(
     audits: dict[str, Json],
     corner: str,
-    first: list[str],
+    first: list[list[str]],
     cell: Callable[[Json, Json], str],
     *,
     targeted: bool,
@@ -231,7 +234,7 @@ def by_method(
     ]
     names = dict.fromkeys(name for items in made for name in items)
     rows = [[corner, *(cell_name(name, audit) for name, audit in audits.items())]]
-    rows.append(first)
+    rows += first
     for name in names:
         found = zip((items.get(name) for items in made), audits.values(), strict=True)
         cells = ("" if item is None else cell(item, audit) for item, audit in found)

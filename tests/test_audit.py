@@ -482,6 +482,9 @@ def test_a_curve_ends_where_auto_ends(
     assert len(found.curve) == 3
     assert found.curve[-1]["n_fooled"] == found.score.fooled.hits
     assert found.curve[-1]["model_passes"] == found.n_forward + found.n_backward
+    once = replace(plan, methods=(Gradient(steps=1, batch_size=4),))
+    found = run(once, classifier, photographs, cohort, tmp_path / "once").perturbations[0]
+    assert [point["images_seen"] for point in found.curve] == [4]
 
 
 def test_a_warm_start_goes_on_from_a_saved_perturbation(

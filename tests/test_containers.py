@@ -138,7 +138,7 @@ def test_an_encrypted_member_is_skipped(class_folders: Path) -> None:
     archive.write_bytes(data)
     skipped = load_cohort(archive, SHAPE).images.skipped
     assert len(skipped) == 1
-    assert "encrypted" in skipped[0].reason or "cannot be read" in skipped[0].reason
+    assert "encrypted" in skipped[0].reason
 
 
 def test_what_a_container_is(tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_arrays_of_the_paper_and_of_medmnist(tmp_path: Path) -> None:
     np.save(tmp_path / "X_other.npy", images)
     np.savez(tmp_path / "many.npz", images=images, labels=np.ones((6, 3)))
     for spec, message in [
-        ("set.npz", r"Choose a split: .*set.npz:train|test"),
+        ("set.npz", r"Choose a split: .*set\.npz:(train|test)\."),
         ("set.npz:val", "no such split"),
         ("X_other.npy", "put their labels beside them as y_NAME.npy"),
         ("many.npz", "not one-hot"),

@@ -12,7 +12,14 @@ from pydicom import Dataset, dcmread
 from pydicom.datadict import DicomDictionary
 from pydicom.dataset import FileDataset
 from pydicom.encaps import encapsulate
-from pydicom.uid import UID, JPEG2000Lossless, JPEGBaseline8Bit, RLELossless
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGLosslessSV1,
+    RLELossless,
+)
 
 from dicoms import dicom, written
 from straylight.cohort import load_cohort
@@ -114,13 +121,19 @@ def test_a_palette_becomes_rgb() -> None:
 def test_a_frame_must_be_chosen() -> None:
     values = np.stack([ramp("uint8", 0, 100), ramp("uint8", 50, 250)])
     assert np.array_equal(shown(dicom(values), frame=1), values[1])
-    for frame, message in ((-1, "has 2 frames: choose one"), (2, "none of the number 2")):
+    for frame, message in (
+        (-1, "has 2 frames: choose one with --reading frame=K"),
+        (2, "none of the number 2"),
+    ):
         with pytest.raises(ValueError, match=message):
             shown(dicom(values), frame=frame)
 
 
-def test_run_lengths_are_read() -> None:
+def test_run_lengths_and_deflated_files_are_read() -> None:
     values = ramp("uint8", 0, 255)
+    file = dicom(values)
+    file.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    assert np.array_equal(shown(file), values)
     file = dicom(values)
     file.compress(RLELossless, generate_instance_uid=False)
     assert np.array_equal(shown(file), values)
@@ -159,7 +172,9 @@ def test_bad_files_are_refused_without_a_word_of_them() -> None:
     del empty.PixelData
     strange = dicom(ramp("uint8", 0, 255), "SECRET", PatientName="SECRET")
     unread = dicom(ramp("uint8", 0, 255), PatientName="SECRET")
-    unread.file_meta.TransferSyntaxUID = JPEG2000Lossless
+    unread.file_meta.TransferSyntaxUID = JPEGLosslessSV1
+    unread.PixelData = encapsulate([b"no JPEG at all"])
+    unread["PixelData"].is_undefined_length = True
     data = written(good)
     for file, message in [
         (written(absurd), "claims 60000 x 60000 pixels"),

@@ -1,13 +1,14 @@
 """What outputs mean: told from probes, and turned into logits with the same probabilities."""
 
 import math
+from typing import get_args
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from straylight.errors import InputError
-from straylight.heads import KINDS, Head, Kind, as_table, kind_of, to_logits
+from straylight.heads import Head, Kind, as_table, kind_of, to_logits
 
 LOGITS = torch.randn(12, 4, generator=torch.Generator().manual_seed(0)) * 3
 
@@ -26,7 +27,7 @@ def test_kinds_are_told(outputs: Tensor, kind: Kind) -> None:
     assert kind_of(outputs) == kind
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", get_args(Kind))
 def test_the_softmax_of_the_logits_is_what_the_network_says(kind: Kind) -> None:
     outputs = {
         "logits": LOGITS,

@@ -68,8 +68,8 @@ def torchvision_network(
     """Build a torchvision classifier."""
     from torchvision import models
 
-    get_model = models.get_model  # type: ignore[attr-defined]
-    known: list[str] = models.list_models(module=models)  # type: ignore[attr-defined]
+    get_model = models.get_model
+    known: list[str] = models.list_models(module=models)
     if name not in known:
         refuse("torchvision", name, [other for other in known if other[:6] == name[:6]])
     try:

@@ -58,25 +58,27 @@ class Bench:
         attack, images = job.method.attack, self.sources[job.method.source]
         model = self.networks[attack.threat_model]
         planned = attack.planned(len(images), len(self.classifier.class_names))
-        marks = milestones(planned, curve)[
-            :-1
-        ]  # the last point is the end, whatever is yielded there
         points: list[tuple[Delta, Json]] = []
         self.tracker.start(job.name, planned)
         started = time.perf_counter()
+
+        def mark() -> None:
+            elapsed = time.perf_counter() - started
+            cost = {"images_seen": seen, "model_passes": passes.total, "seconds": elapsed}
+            points.append((delta, cost))
+
+        *marks, _ = milestones(planned, curve) or [0]  # the last is the end
         with count_passes(model) as passes:
             for snapshot in attack(model, images, self.ball, target=target, generator=generator):
                 self.tracker.advance(snapshot.images_seen - seen)
                 delta, seen = snapshot
                 if marks and seen >= marks[0]:
-                    marks = [mark for mark in marks if mark > seen]
-                    elapsed = time.perf_counter() - started
-                    cost = {"images_seen": seen, "model_passes": passes.total, "seconds": elapsed}
-                    points.append((delta, cost))
+                    marks = [point for point in marks if point > seen]
+                    mark()
         seconds = time.perf_counter() - started
         if curve:
-            cost = {"images_seen": seen, "model_passes": passes.total, "seconds": seconds}
-            points.append((delta, cost))
+            points = [point for point in points if point[1]["images_seen"] < seen]
+            mark()
         return self.record(
             job.name,
             delta,

@@ -78,7 +78,7 @@ def load_cohort(
             return from_class_folders(container, shape, class_names, reading)
     if not path.is_file():
         raise InputError(
-            f"{path} does not exist: give class folders, a .csv manifest or a .npz file."
+            f"{path} does not exist: give class folders, an archive, a manifest or an array file."
         )
     if path.suffix.lower() in {".csv", PARQUET}:
         return from_manifest(path, shape, class_names, reading)
@@ -152,7 +152,7 @@ def from_files(
 ) -> Cohort:
     """Decode files, leaving out the labels of those that cannot be read."""
     index = label_index(labels, class_names, spec)
-    images, kept = read_pictures(container, files, shape, spec, reading.view())
+    images, kept = read_pictures(container, files, shape, spec, reading)
     numbers = torch.tensor([index[labels[item]] for item in kept])
     return Cohort(images, numbers, tuple(index))
 

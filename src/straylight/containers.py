@@ -17,7 +17,7 @@ from straylight.errors import InputError
 ZIP, TAR = (".zip",), (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 LARGEST = 2**29  # bytes of one file: what is larger is no image that a classifier takes
 BROKEN = (
-    *(OSError, EOFError, RuntimeError, NotImplementedError, ValueError),
+    *(OSError, EOFError, RuntimeError, ValueError),
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError),
 )
 
@@ -40,6 +40,14 @@ class Container(ABC):
         """Tell whether there is such a file."""
 
     @abstractmethod
+    def size(self, name: str) -> int:
+        """Return how many bytes a file says it has; never more are read of it.
+
+        Raises:
+            ValueError: If that cannot be told.
+        """
+
+    @abstractmethod
     def head(self, name: str, largest: int) -> bytes:
         """Read the first bytes of a file.
 
@@ -53,10 +61,10 @@ class Container(ABC):
         Raises:
             ValueError: If it cannot be read, or is larger than `LARGEST`.
         """
-        data = self.head(name, LARGEST + 1)
-        if len(data) > LARGEST:
+        size = self.size(name)
+        if size > LARGEST:
             raise ValueError(f"larger than {LARGEST // 2**20} MiB")
-        return data
+        return self.head(name, size)
 
     def order(self, names: list[str]) -> list[str]:
         """Return names in the order in which they are read fastest."""
@@ -79,6 +87,10 @@ class Folder(Container):
         except (OSError, ValueError):  # a name that no file can have
             return False
 
+    def size(self, name: str) -> int:
+        with readable():
+            return (self.path / name).stat().st_size
+
     def head(self, name: str, largest: int) -> bytes:
         with readable(), (self.path / name).open("rb") as stream:
             return stream.read(largest)
@@ -86,9 +98,10 @@ class Folder(Container):
 
 @dataclass(frozen=True)
 class Entry:
-    """A file in an archive: where it begins, and how it is opened."""
+    """A file in an archive: where it begins, its bytes when unpacked, and how it is opened."""
 
     offset: int
+    size: int
     open: Callable[[], IO[bytes] | None]
 
 
@@ -115,6 +128,9 @@ class Archive(Container):
     def has(self, name: str) -> bool:
         return name in self.entries
 
+    def size(self, name: str) -> int:
+        return self.entries[name].size
+
     def head(self, name: str, largest: int) -> bytes:
         with readable():
             stream = self.entries[name].open()
@@ -126,13 +142,18 @@ class Archive(Container):
 def zip_entries(file: zipfile.ZipFile) -> dict[str, Entry]:
     """List the files of a zip archive."""
     files = (item for item in file.infolist() if not item.is_dir())
-    return {item.filename: Entry(item.header_offset, partial(file.open, item)) for item in files}
+    return {
+        item.filename: Entry(item.header_offset, item.file_size, partial(file.open, item))
+        for item in files
+    }
 
 
 def tar_entries(file: tarfile.TarFile) -> dict[str, Entry]:
     """List the regular files of a tar archive; links lead nowhere."""
     files = (item for item in file if item.isreg())
-    return {item.name: Entry(item.offset, partial(file.extractfile, item)) for item in files}
+    return {
+        item.name: Entry(item.offset, item.size, partial(file.extractfile, item)) for item in files
+    }
 
 
 @contextmanager

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from pydicom import Dataset, dcmread
+from pydicom import Dataset, FileDataset, dcmread
 from pydicom.errors import InvalidDicomError
 from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi_lut, pixel_array
+from pydicom.uid import AllTransferSyntaxes
 
 from straylight.errors import InputError
 
@@ -24,7 +25,7 @@ INVERSE = "INVERSE"
 TAGS = [
     *("SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "NumberOfFrames"),
     *("Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"),
-    *("RescaleIntercept", "RescaleSlope", "RescaleType", "ModalityLUTSequence"),
+    *("RescaleIntercept", "RescaleSlope", "ModalityLUTSequence"),
     *("WindowCenter", "WindowWidth", "VOILUTFunction", "VOILUTSequence", "PresentationLUTShape"),
     *(f"{colour}PaletteColorLookupTableDescriptor" for colour in ("Red", "Green", "Blue")),
     *(f"{colour}PaletteColorLookupTableData" for colour in ("Red", "Green", "Blue")),
@@ -83,13 +84,14 @@ def read_dicom(data: bytes, view: DicomView, largest: int) -> Image.Image:
     Args:
         data: The file.
         view: Window and frame.
-        largest: Pixels that a file may claim.
+        largest: Pixels that a frame may claim.
 
     Raises:
         ValueError: If it is no picture, claims too many pixels, has several frames and none was chosen,
             or is compressed in a way that no installed library reads. The reason quotes nothing of
             the file.
     """
+    dataset = None
     with silenced():
         try:
             dataset = dcmread(io.BytesIO(data), specific_tags=TAGS)
@@ -101,7 +103,7 @@ def read_dicom(data: bytes, view: DicomView, largest: int) -> Image.Image:
             raise ValueError("no DICOM file") from None
         except Exception as error:
             # pydicom and its decoders raise many kinds, whose texts may quote the file.
-            raise ValueError(reason_of(dataset_syntax(data), error)) from None
+            raise ValueError(reason_of(dataset, error)) from None
 
 
 @contextmanager
@@ -126,16 +128,15 @@ def check_size(dataset: Dataset, largest: int) -> None:
     if "PixelData" not in dataset:
         raise Refused("a DICOM file without pixel data")
     rows, columns = int(dataset.Rows), int(dataset.Columns)
-    frames = int(dataset.get("NumberOfFrames") or 1)
-    if not 0 < rows * columns * frames <= largest:
-        raise Refused(f"claims {rows} x {columns} pixels and {frames} frames, more than is read")
+    if not 0 < rows * columns <= largest:
+        raise Refused(f"claims {rows} x {columns} pixels, which is none or too many")
 
 
 def picture(dataset: Dataset, view: DicomView) -> Image.Image:
     """Decode one frame."""
     frames = int(dataset.get("NumberOfFrames") or 1)
     if frames > 1 and view.frame < 0:
-        raise Refused(f"has {frames} frames: choose one with --dicom frame=K")
+        raise Refused(f"has {frames} frames: choose one with --reading frame=K")
     if view.frame >= frames > 1:
         raise Refused(f"has {frames} frames, none of the number {view.frame}")
     values = pixel_array(dataset, index=max(0, view.frame) if frames > 1 else 0)
@@ -177,19 +178,13 @@ def to_8_bits(values: NDArray[Any], darkest: float, lightest: float) -> NDArray[
     return rounded
 
 
-def dataset_syntax(data: bytes) -> str | None:
-    """Name of a compressed transfer syntax, if that is what the file has."""
-    try:
-        syntax = dcmread(io.BytesIO(data), specific_tags=TAGS).file_meta.TransferSyntaxUID
-        return str(syntax.name) if syntax.is_compressed else None
-    except Exception:
-        return None
-
-
-def reason_of(syntax: str | None, error: Exception) -> str:
+def reason_of(dataset: FileDataset | None, error: Exception) -> str:
     """Say why decoding failed, without a word of the file."""
-    if syntax is not None and isinstance(
-        error, RuntimeError | NotImplementedError | AttributeError
-    ):
-        return f"is compressed ({syntax}) or broken: 'pip install straylight[dicom]' reads more of them"
-    return f"is broken DICOM ({type(error).__name__})"
+    syntax: Any = None if dataset is None else dataset.file_meta.get("TransferSyntaxUID")
+    known = syntax is not None and syntax in AllTransferSyntaxes  # only then it has a public name
+    if not known or not syntax.is_compressed or not isinstance(error, RuntimeError):
+        return f"is broken DICOM ({type(error).__name__})"
+    return (
+        f"is broken, or compressed in a way ({syntax.name}) that nothing installed here reads: "
+        "'pip install straylight[dicom]' reads more of them"
+    )

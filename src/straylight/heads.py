@@ -1,6 +1,6 @@
 """What a network's outputs mean: found out on probes, never guessed silently."""
 
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +9,6 @@ from straylight.errors import InputError
 from straylight.tensors import Logits
 
 Kind = Literal["logits", "probabilities", "one-logit", "one-probability"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
 TOLERANCE = 1e-3
 SMALLEST = 1e-30  # of a probability whose logarithm is taken
 

@@ -3,6 +3,7 @@
 import importlib
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -132,14 +133,12 @@ def wrap(brought: Brought, options: ModelOptions, spec: str) -> Classifier:
         )
     shape: Shape = (1 if options.grey or len(mean) == 1 else RGB, size, size)
 
-    def classifier(network: nn.Module, names: tuple[str, ...], card: dict[str, Any]) -> Classifier:
-        return Classifier(
-            network, shape=shape, class_names=names, mean=mean, std=std, spec=spec, card=card
-        )
-
+    make = partial(Classifier, shape=shape, mean=mean, std=std, spec=spec)
     try:
         with torch.no_grad():
-            outputs = classifier(Head(brought.network, "logits"), (), {})(probes(shape))
+            outputs = make(Head(brought.network, "logits"), class_names=())(probes(shape))
+    except InputError:
+        raise
     except (RuntimeError, ValueError, TypeError, IndexError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(f"{spec} cannot take images of shape {shape}: {reason}") from error
@@ -147,7 +146,7 @@ def wrap(brought: Brought, options: ModelOptions, spec: str) -> Classifier:
     card: dict[str, Any] = {"head": head.kind, "mean": mean, "std": std}
     if brought.architecture:
         card |= {"architecture": brought.architecture, "arguments": {}}
-    return classifier(head, names, card)
+    return make(head, class_names=names, card=card)
 
 
 def head_of(

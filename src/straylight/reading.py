@@ -6,7 +6,7 @@ from straylight.dicom import DicomView
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reading:
+class Reading(DicomView):
     """Columns of a manifest, where its files lie, and how DICOM is shown.
 
     Attributes:
@@ -21,12 +21,3 @@ class Reading:
     file: str = "file"
     label: str = "label"
     root: str = ""
-    window: str = ""
-    frame: int = -1
-
-    def __post_init__(self) -> None:
-        self.view()
-
-    def view(self) -> DicomView:
-        """Return the settings of DICOM."""
-        return DicomView(window=self.window, frame=self.frame)
