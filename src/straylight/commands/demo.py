@@ -12,7 +12,7 @@ from straylight.terminal import command_line, print_json, show
 
 @dataclass(frozen=True, kw_only=True)
 class DemoCommand:
-    """Fine-tune, attack and report on synthetic images: offline, in three to four minutes.
+    """Fine-tune, attack and report on synthetic images: offline, in about five minutes.
 
     For example:
       straylight demo
