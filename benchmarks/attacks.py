@@ -43,6 +43,7 @@ MAIN = [
     *(PLAIN, AUTO, ORACLE, "gradient@medical:steps=100"),
 ]
 GAP = [PLAIN, AUTO, ORACLE]
+ORACLES = [*GAP, "gradient@medical:steps=100"]
 LINF = [LOOP, ART, SHORT_SGA, "gradient:steps=100", *GAP]
 AROUND = [LOOP, "gradient:steps=100", *GAP]
 RACE = [f"{LOOP},passes=8", f"{ART},passes=4", "gradient:steps=100", AUTO]
@@ -91,6 +92,7 @@ def cells() -> list[Cell]:
     ]
     main += [Cell(task, "linf-4", LINF) for task in TARGETS]
     main += [Cell(task, budget, [SGA], label="sga") for budget in MAIN_BUDGETS for task in TARGETS]
+    main += [Cell(task, budget, ORACLES, label="gap") for budget in MAIN_BUDGETS for task in TARGETS]
     main += [
         Cell(task, "l2-2", TARGETED_ONLY, options=("--target", "all"), label="targets")
         for task in TARGETS

@@ -39,7 +39,7 @@ class Art:
     takes_target: ClassVar[bool] = True
     threat_model: ClassVar[ThreatModel] = "T1"
 
-    def planned(self, n_photographs: int, n_classes: int) -> int:
+    def planned(self, n_photographs: int, n_classes: int, cost: int = 2) -> int:
         return self.passes * n_photographs
 
     def __call__(
@@ -103,7 +103,7 @@ class Spgd:
     takes_target: ClassVar[bool] = True
     threat_model: ClassVar[ThreatModel] = "T1"
 
-    def planned(self, n_photographs: int, n_classes: int) -> int:
+    def planned(self, n_photographs: int, n_classes: int, cost: int = 2) -> int:
         return self.epochs * n_photographs
 
     def __call__(

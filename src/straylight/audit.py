@@ -29,6 +29,7 @@ from straylight.provenance import (
     keep_examples,
 )
 from straylight.results import Audit
+from straylight.surrogates import Adapted
 
 
 def run(
@@ -81,7 +82,7 @@ def run(
         check_training(training, cohort)
     if any(job.method.attack.threat_model == "T2" for job in wanted):
         check_public(classifier, public)
-    check_sizes(wanted, plan, photographs, training, len(classifier.class_names))
+    check_sizes(wanted, plan, classifier, photographs, training)
     ball = plan.ball(cohort.images)
     digest = fingerprint(plan, classifier, photographs, cohort, training=training, public=public)
     ledger = Ledger(out, digest, classifier.class_names, force=force)
@@ -90,15 +91,16 @@ def run(
     clean = predict_clean(folded, cohort)
     tracker.advance(len(cohort))
     sources: dict[Source, ImageSet] = {"photographs": photographs}
-    adapted = None
+    networks: dict[ThreatModel, Classifier] = {"T1": folded}
+    adapted = aligned = None
     if "adapted" in needed:
-        sources["adapted"], adapted = adapt(plan, classifier, photographs, out, tracker)
+        found, adapted = adapt(plan, classifier, photographs, out, tracker)
+        sources["adapted"], aligned = found.images, found.classifier
     if training is not None:
         sources["medical"] = training
-    networks: dict[ThreatModel, Classifier] = {"T1": folded}
     if public is not None:
         networks["T2"] = fold(public)
-    bench = Bench(networks, sources, ball, clean, ledger, tracker)
+    bench = Bench(networks, sources, ball, clean, ledger, tracker, aligned)
     made = [bench.attack(job, plan.seed, plan.curve) for job in wanted]
     attacks = [item for item in made if item.role == "attack"]
     controls = list(bench.controls(plan, attacks))
@@ -149,15 +151,17 @@ def check_training(training: ImageSet | None, cohort: Cohort) -> None:
 def check_sizes(
     wanted: list[Job],
     plan: Plan,
+    classifier: Classifier,
     photographs: ImageSet,
     training: ImageSet | None,
-    n_classes: int,
 ) -> None:
     """Let every attack say, before the first is run, what it cannot do with so many images."""
     sizes = {"photographs": len(photographs), "adapted": plan.adaptation.n}
     sizes |= {"medical": 0 if training is None else len(training)}
     for job in wanted:
-        job.method.attack.planned(sizes[job.method.source], n_classes)
+        source, n_classes = job.method.source, len(classifier.class_names)
+        cost = plan.adaptation.cost(classifier) if source == "adapted" else 2
+        job.method.attack.planned(sizes[source], n_classes, cost)
 
 
 def check_public(classifier: Classifier, public: Classifier | None) -> None:
@@ -175,7 +179,7 @@ def check_public(classifier: Classifier, public: Classifier | None) -> None:
 
 def adapt(
     plan: Plan, classifier: Classifier, photographs: ImageSet, out: Path, tracker: Tracker
-) -> tuple[ImageSet, dict[str, Any]]:
+) -> tuple[Adapted, dict[str, Any]]:
     """Adapt the photographs to the classifier; return the surrogates, and what to record of them."""
     settings = plan.adaptation
     tracker.start("adapting photographs", settings.steps * settings.batch_size)
@@ -183,6 +187,4 @@ def adapt(
     started = time.perf_counter()
     with count_passes(classifier) as passes:
         found = settings(classifier, photographs, generator=generator, advance=tracker.advance)
-    return found.images, describe_adapted(
-        found, settings, passes, time.perf_counter() - started, out
-    )
+    return found, describe_adapted(found, settings, passes, time.perf_counter() - started, out)

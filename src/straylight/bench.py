@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from straylight.attacks import CONTROLS, PhaseRandomised, Source, ThreatModel, describe
+from straylight.attacks import CONTROLS, Method, PhaseRandomised, Source, ThreatModel, describe
 from straylight.ball import Ball
 from straylight.classifier import Classifier, Passes, count_passes
 from straylight.evaluate import Clean, score
@@ -34,6 +34,7 @@ class Bench:
         clean: The victim's predictions on the cohort.
         ledger: The perturbations finished so far.
         tracker: Is told the progress.
+        aligned: What an attack on adapted photographs learns on, if that is not the victim as it is.
     """
 
     networks: dict[ThreatModel, Classifier]
@@ -42,6 +43,7 @@ class Bench:
     clean: Clean
     ledger: Ledger
     tracker: Tracker
+    aligned: Classifier | None = None
 
     @property
     def classifier(self) -> Classifier:
@@ -56,8 +58,9 @@ class Bench:
         generator = torch.Generator().manual_seed(seed)
         seen, delta = 0, torch.zeros(1, *self.classifier.shape)
         attack, images = job.method.attack, self.sources[job.method.source]
-        model = self.networks[attack.threat_model]
-        planned = attack.planned(len(images), len(self.classifier.class_names))
+        model = self.learned_on(job.method)
+        n_classes = len(self.classifier.class_names)
+        planned = attack.planned(len(images), n_classes, model.passes_per_step)
         points: list[tuple[Delta, Json]] = []
         self.tracker.start(job.name, planned)
         started = time.perf_counter()
@@ -94,6 +97,12 @@ class Bench:
             seconds=seconds,
             curve=tuple(self.scored(*point) for point in points),
         )
+
+    def learned_on(self, method: Method) -> Classifier:
+        """Return the network that a method is given."""
+        if self.aligned is not None and (method.source, method.threat_model) == ("adapted", "T1"):
+            return self.aligned
+        return self.networks[method.attack.threat_model]
 
     def scored(self, delta: Delta, cost: Json) -> Json:
         """Add to a point of a curve how many images it fools."""

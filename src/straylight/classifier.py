@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +26,12 @@ class Classifier(nn.Module):
         mean, std: Normalisation, for each of the three channels, of images in [0, 1].
         spec: Where it came from, as the user wrote it.
         card: Its provenance as plain data, if it came from a `ModelCard`.
+
+    Attributes:
+        passes_per_step: Forward and backward passes of an image in one step of an attack.
     """
+
+    passes_per_step: ClassVar[int] = 2
 
     def __init__(
         self,
@@ -59,6 +64,10 @@ class Classifier(nn.Module):
         normalised = (rgb - self.mean) / self.std
         logits: Logits = self.network(normalised.contiguous(memory_format=torch.channels_last))
         return logits
+
+    def attacked(self, images: Images, clean: Images) -> Logits:
+        """Return the logits of images that an attack learns on; `clean` is what they were before it."""
+        return torch.as_tensor(self(images))
 
     def predict(self, images: Images) -> Labels:
         """Return the class of the largest logit for each image."""
@@ -109,7 +118,7 @@ class Passes:
 
 
 @contextmanager
-def count_passes(classifier: nn.Module) -> Iterator[Passes]:
+def count_passes(classifier: Classifier) -> Iterator[Passes]:
     """Count image passes while the context is open."""
     passes = Passes()
 
@@ -121,7 +130,7 @@ def count_passes(classifier: nn.Module) -> Iterator[Passes]:
         if inputs[0].requires_grad:
             inputs[0].register_hook(backward)  # type: ignore[no-untyped-call]
 
-    handle = classifier.register_forward_pre_hook(forward)
+    handle = classifier.network.register_forward_pre_hook(forward)
     try:
         yield passes
     finally:

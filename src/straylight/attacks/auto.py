@@ -63,27 +63,27 @@ class Auto:
         """Return the attack that is run to each goal."""
         return Gradient(steps=steps, batch_size=self.batch_size, kappa=self.kappa)
 
-    def schedule(self, n_photographs: int, n_classes: int) -> tuple[int, int, int]:
+    def schedule(self, n_photographs: int, n_classes: int, cost: int = 2) -> tuple[int, int, int]:
         """Return how many goals are tried, the steps of each trial, and of each of the best two.
 
         Raises:
             InputError: If the passes are too few to try two goals.
         """
         held_out = share_of(n_photographs)
-        step = 2 * self.batch_size
+        step, look = cost * self.batch_size, 2 * (cost - 1) * held_out
         for goals in range(n_classes + 1, 1, -1):
-            left = self.passes - n_photographs - (goals + FINALISTS) * 2 * held_out
+            left = self.passes - n_photographs - (goals + FINALISTS) * look
             trial, final = left // (2 * goals * step), left // (2 * FINALISTS * step)
             if trial >= FEWEST_STEPS:
                 return goals, trial, final
-        needed = n_photographs + 8 * held_out + 4 * FEWEST_STEPS * step
+        needed = n_photographs + (2 + FINALISTS) * look + 4 * FEWEST_STEPS * step
         raise InputError(
             f"auto cannot try two goals on {n_photographs} photographs with {self.passes} passes: "
             f"give passes={needed} or more."
         )
 
-    def planned(self, n_photographs: int, n_classes: int) -> int:
-        goals, trial, final = self.schedule(n_photographs, n_classes)
+    def planned(self, n_photographs: int, n_classes: int, cost: int = 2) -> int:
+        goals, trial, final = self.schedule(n_photographs, n_classes, cost)
         return (goals * trial + FINALISTS * final) * self.batch_size
 
     def __call__(
@@ -98,7 +98,8 @@ class Auto:
         if target is not None:
             raise InputError("auto chooses its target itself: use gradient for a given one.")
         n_classes = len(classifier.class_names)
-        goals, trial, final = self.schedule(len(photographs), n_classes)
+        cost = classifier.passes_per_step
+        goals, trial, final = self.schedule(len(photographs), n_classes, cost)
         learned, held_out = hold_out(photographs, generator)
         clean, before = classifier.logits_all(learned), classifier.predict_all(held_out)
         frequent = clean.argmax(1).bincount(minlength=n_classes).argsort(descending=True)
@@ -140,6 +141,15 @@ def hold_out(photographs: ImageSet, generator: torch.Generator) -> tuple[ImageSe
     return ImageSet(learned, photographs.spec), ImageSet(held_out, photographs.spec)
 
 
+def predict_attacked(classifier: Classifier, images: ImageSet, delta: Delta) -> Labels:
+    """Predict images under a perturbation, as received."""
+    with torch.no_grad():
+        logits = [
+            classifier.attacked(as_received(batch + delta), batch) for batch in images.batches(64)
+        ]
+    return torch.cat(logits).argmax(1)
+
+
 def expected_fooling(
     classifier: Classifier, images: ImageSet, before: Labels, delta: Delta
 ) -> float:
@@ -149,9 +159,7 @@ def expected_fooling(
     weights = (shares + 1 / n_classes) / 2
     found = []
     for size in (1.0, 0.5):
-        after = torch.cat(
-            [classifier.predict(as_received(batch + size * delta)) for batch in images.batches(64)]
-        )
+        after = predict_attacked(classifier, images, size * delta)
         moved = (after != before).double()
         for label in range(n_classes):
             of_label = moved[before == label]

@@ -45,7 +45,7 @@ class Disrupt:
     def __post_init__(self) -> None:
         check_settings("disrupt", self.steps, self.batch_size, self.depth)
 
-    def planned(self, n_photographs: int, n_classes: int) -> int:
+    def planned(self, n_photographs: int, n_classes: int, cost: int = 2) -> int:
         return self.steps * self.batch_size
 
     def __call__(

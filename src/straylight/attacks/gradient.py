@@ -66,7 +66,7 @@ class Gradient:
     def takes_target(self) -> bool:
         return self.loss != "cosine"
 
-    def planned(self, n_photographs: int, n_classes: int) -> int:
+    def planned(self, n_photographs: int, n_classes: int, cost: int = 2) -> int:
         return self.steps * self.batch_size
 
     def __call__(
@@ -105,7 +105,8 @@ class Gradient:
         loss_of_images = loss_of(self.loss, self.kappa)
 
         def loss(batch: Batch, delta: Delta) -> Tensor:
-            logits = classifier((photographs.images(batch) + delta).clamp(0, 1))
+            images = photographs.images(batch)
+            logits = classifier.attacked((images + delta).clamp(0, 1), images)
             return loss_of_images(logits, clean[batch], target).mean()
 
         yield from descend(

@@ -59,5 +59,11 @@ class Attack(Protocol):
             generator: Source of all randomness.
         """
 
-    def planned(self, n_photographs: int, n_classes: int) -> int:
-        """Return how many photographs it will have looked at in the end."""
+    def planned(self, n_photographs: int, n_classes: int, cost: int = 2) -> int:
+        """Return how many photographs it will have looked at in the end.
+
+        Args:
+            n_photographs: It learns on so many.
+            n_classes: Of the classifier.
+            cost: The classifier's `passes_per_step`.
+        """

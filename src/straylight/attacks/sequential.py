@@ -54,7 +54,7 @@ class Sequential:
                 f"not {self.step_size} and {self.passes}."
             )
 
-    def planned(self, n_photographs: int, n_classes: int) -> int:
+    def planned(self, n_photographs: int, n_classes: int, cost: int = 2) -> int:
         return self.passes * n_photographs
 
     def __call__(

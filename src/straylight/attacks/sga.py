@@ -52,7 +52,7 @@ class Sga:
                 f"not {self.epochs}, {self.inner}, {self.rounds} and {self.outer}."
             )
 
-    def planned(self, n_photographs: int, n_classes: int) -> int:
+    def planned(self, n_photographs: int, n_classes: int, cost: int = 2) -> int:
         whole, rest = divmod(n_photographs, self.outer)
         steps = whole * self.lookahead(self.outer) + (self.lookahead(rest) if rest else 0)
         return self.epochs * steps * self.inner
@@ -79,7 +79,8 @@ class Sga:
                 for _ in range(self.lookahead(len(outer))):
                     batch = outer[torch.randint(len(outer), (self.inner,), generator=generator)]
                     ahead.requires_grad_()
-                    logits = classifier((photographs.images(batch) + ahead).clamp(0, 1))
+                    images = photographs.images(batch)
+                    logits = classifier.attacked((images + ahead).clamp(0, 1), images)
                     loss = cross_entropy_loss(logits, clean[batch], target).mean()
                     (grad,) = torch.autograd.grad(loss, ahead)
                     ahead = step(ahead.detach(), grad, ball)

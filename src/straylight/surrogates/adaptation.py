@@ -9,11 +9,12 @@ import torch
 from straylight.classifier import Classifier
 from straylight.errors import InputError
 from straylight.images import ImageSet
+from straylight.surrogates.alignment import Aligned
 from straylight.surrogates.decision import indecision
 from straylight.surrogates.moments import Moments, remembered
 from straylight.surrogates.style import Style
 from straylight.surrogates.views import views
-from straylight.tensors import Images, to_pixels
+from straylight.tensors import Images, from_pixels, to_pixels
 
 CHUNK = 100
 
@@ -26,6 +27,8 @@ class Adapted:
 
     Attributes:
         images: The surrogates.
+        classifier: What an attack learns on with them: `Aligned` to them, or None for the classifier as
+            it is.
         statistic: ``moments`` (`Moments.distance`) or, where the classifier has no batch norm,
             ``indecision``.
         distance_before, distance_after: By that statistic.
@@ -33,6 +36,7 @@ class Adapted:
     """
 
     images: ImageSet
+    classifier: Aligned | None
     statistic: Statistic
     distance_before: float
     distance_after: float
@@ -54,6 +58,8 @@ class Adaptation:
         batch_size: Photographs in an update.
         layers: Batch norms matched, the first ones.
         smallest_crop, mix: Of the views (see `views`).
+        alignment: So many of the surrogates, at most, by whose statistics the classifier's features are
+            aligned (`Aligned`); 0: not aligned. Without batch norms there is nothing to align to.
     """
 
     n: int = 3000
@@ -62,6 +68,7 @@ class Adaptation:
     layers: int = 20
     smallest_crop: float = 0.15
     mix: float = 0.5
+    alignment: int = 256
 
     def __post_init__(self) -> None:
         if min(self.n, self.steps, self.layers) < 1 or self.batch_size < 2:
@@ -69,6 +76,8 @@ class Adaptation:
                 "adaptation needs n, steps and layers >= 1 and batch_size >= 2, "
                 f"not {self.n}, {self.steps}, {self.layers} and {self.batch_size}."
             )
+        if self.alignment < 0:
+            raise InputError(f"adaptation needs alignment >= 0, not {self.alignment}.")
         if not (0 < self.smallest_crop <= 1 and 0 <= self.mix <= 1 / 2):
             raise InputError(
                 "adaptation needs smallest_crop in (0, 1] and mix in [0, 1/2], "
@@ -97,14 +106,24 @@ class Adaptation:
             to_pixels(self.styled(style, photographs, min(CHUNK, self.n - start), generator))
             for start in range(0, self.n, CHUNK)
         ]
+        images, remembers = torch.cat(batches), bool(remembered(classifier))
+        aligned = None
+        if remembers and self.alignment:
+            aligned = Aligned(classifier, from_pixels(images[: self.alignment]))
         last = distances[-max(1, self.steps // 10) :]
         return Adapted(
-            ImageSet(torch.cat(batches), f"{photographs.spec}, adapted"),
-            "moments" if remembered(classifier) else "indecision",
+            ImageSet(images, f"{photographs.spec}, adapted"),
+            aligned,
+            "moments" if remembers else "indecision",
             distances[0],
             sum(last) / len(last),
             {name: parameter.tolist() for name, parameter in style.named_parameters()},
         )
+
+    def cost(self, classifier: Classifier) -> int:
+        """Return the `passes_per_step` of what an attack on the surrogates learns on."""
+        aligned = self.alignment and remembered(classifier)
+        return Aligned.passes_per_step if aligned else classifier.passes_per_step
 
     def learn(
         self,
