@@ -92,7 +92,9 @@ def cells() -> list[Cell]:
     ]
     main += [Cell(task, "linf-4", LINF) for task in TARGETS]
     main += [Cell(task, budget, [SGA], label="sga") for budget in MAIN_BUDGETS for task in TARGETS]
-    main += [Cell(task, budget, ORACLES, label="gap") for budget in MAIN_BUDGETS for task in TARGETS]
+    main += [
+        Cell(task, budget, ORACLES, label="gap") for budget in MAIN_BUDGETS for task in TARGETS
+    ]
     main += [
         Cell(task, "l2-2", TARGETED_ONLY, options=("--target", "all"), label="targets")
         for task in TARGETS

@@ -264,10 +264,10 @@ def test_adapted_photographs_are_recorded_with_their_cost(
     first, second = audit.of_role("attack")
     assert (first.name, first.source, first.threat_model) == ("gradient@adapted", "adapted", "T1")
     assert (second.name, second.source) == ("auto@photographs", "photographs")
-    assert (first.n_forward, first.n_backward) == (40 + 32, 32)
+    assert (first.n_forward, first.n_backward) == (40 + 2 * 32, 32)  # on aligned features
     adapted = audit.natural.adapted
     assert adapted is not None
-    assert (adapted["n"], adapted["n_forward"], adapted["n_backward"]) == (40, 12, 12)
+    assert (adapted["n"], adapted["n_forward"], adapted["n_backward"]) == (40, 12 + 40, 12)
     assert adapted["settings"] == vars(QUICK)
     surrogates = QUICK(parts[0], parts[1], generator=torch.Generator().manual_seed(0)).images
     assert adapted["sha256"] == surrogates.sha256
