@@ -139,7 +139,9 @@ def test_the_catalogue(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(entry["url"] in printed and entry["summary"] in printed for entry in entries)
 
 
-@pytest.mark.parametrize("command", ["", "demo", "audit", "finetune", "report", "attacks"])
+@pytest.mark.parametrize(
+    "command", ["", "demo", "audit", "preflight", "finetune", "report", "attacks"]
+)
 def test_help_teaches_by_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         straylight(*filter(None, [command]), "--help")

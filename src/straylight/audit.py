@@ -12,11 +12,12 @@ from straylight.bench import Bench
 from straylight.classifier import Classifier, count_passes
 from straylight.cohort import Cohort
 from straylight.errors import InputError
-from straylight.evaluate import predict_clean
+from straylight.evaluate import Clean
 from straylight.folding import fold
 from straylight.images import ImageSet
 from straylight.ledger import Ledger
 from straylight.plan import Job, Plan, jobs
+from straylight.preflight import Finding, preflight, stop_on_errors
 from straylight.progress import Silent, Tracker
 from straylight.provenance import (
     describe_adapted,
@@ -49,7 +50,8 @@ def run(
     """Audit `classifier` and write `audit.json` and the perturbations to `out`.
 
     The attacks see the classifier and the photographs. The cohort sets how visible a perturbation may
-    be (`Plan.zeta`); it is then only scored on. A killed audit goes on with its next perturbation.
+    be (`Plan.zeta`); it is then only scored on. What `preflight` finds comes before any attack, and its
+    errors in the place of an audit. A killed audit goes on with its next perturbation.
 
     Args:
         plan: The settings.
@@ -69,7 +71,8 @@ def run(
 
     Raises:
         InputError: If shapes or classes do not match, a method's `training` or `public` is missing,
-            `training` shares images with the cohort, or `out` cannot be used.
+            `training` shares images with the cohort, `out` cannot be used, or preflight finds an
+            error.
     """
     tracker = tracker or Silent()
     wanted = jobs(plan, classifier.class_names)
@@ -85,10 +88,9 @@ def run(
     ball = plan.ball(cohort.images)
     digest = fingerprint(plan, classifier, photographs, cohort, training=training, public=public)
     ledger = Ledger(out, digest, classifier.class_names, force=force)
-    tracker.start("clean predictions", len(cohort))
     folded = fold(classifier)
-    clean = predict_clean(folded, cohort)
-    tracker.advance(len(cohort))
+    clean, findings = look_first(classifier, folded, cohort, tracker)
+    ledger.open()
     sources: dict[Source, ImageSet] = {"photographs": photographs}
     adapted = None
     if "adapted" in needed:
@@ -111,10 +113,29 @@ def run(
         budget=describe_budget(plan, ball, classifier),
         perturbations=(*made, *controls),
         environment=describe_environment(command),
+        preflight=findings,
     )
     save_audit(audit, out)
     ledger.close()
     return audit
+
+
+def look_first(
+    classifier: Classifier, folded: Classifier, cohort: Cohort, tracker: Tracker
+) -> tuple[Clean, tuple[Finding, ...]]:
+    """Predict the cohort as it is, and say what preflight finds.
+
+    Raises:
+        InputError: If that is an error.
+    """
+    tracker.start("clean predictions", len(cohort))
+    logits = folded.logits_all(cohort.images)
+    findings = preflight(classifier, cohort, logits)
+    stop_on_errors(findings)
+    for finding in findings:
+        tracker.say(f"preflight, {finding.level}: {finding.message}")
+    tracker.advance(len(cohort))
+    return Clean(cohort, logits.argmax(1)), findings
 
 
 def check_match(

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from straylight.counts import Proportion, percent
+from straylight.counts import percent
 from straylight.report.tables import GAP, Pairs, flatten, interval, number, of, share
 from straylight.report.verdict import RULE, Verdict, Word
 from straylight.results import Audit, Budget, Perturbation
@@ -114,13 +114,12 @@ def make_subject(audit: Audit) -> Subject:
 def warn_of_chance(audit: Audit) -> str:
     """Say so if the classifier was not shown to be better than the most frequent class."""
     clean = audit.cohort.clean
-    constant = Proportion(max(sum(row) for row in clean.confusion), clean.n)
-    if clean.correct.ci95[0] > constant.rate:
+    if clean.correct.ci95[0] > clean.constant.rate:
         return ""
     return (
         f"Without any attack the classifier is right for {share(clean.correct)} of these images "
         f"(95{GAP}% interval {interval(clean.correct)}). Always answering the most frequent "
-        f"class would be right for {share(constant)}. What an attack does to such a classifier "
+        f"class would be right for {share(clean.constant)}. What an attack does to such a classifier "
         "says little."
     )
 
