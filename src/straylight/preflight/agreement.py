@@ -59,23 +59,23 @@ def check_accuracy(found: Score, names: tuple[str, ...]) -> Iterator[Finding]:
     """Say so if the classifier was not shown to be better than an answer that looks at no image."""
     recalls = [recall for recall in found.recalls if recall.n]
     mean, low, high = mean_of(recalls)
-    balanced = f"{percent(mean)} % ({percent(low)}-{percent(high)}) over the classes alike"
+    balanced = f"the balanced accuracy {percent(mean)} % ({percent(low)}-{percent(high)})"
     always = names[max(range(len(names)), key=lambda label: sum(found.confusion[label]))]
     if len(recalls) > 1 and low <= 1 / len(recalls):
         yield Finding(
             "warning",
             "accuracy",
-            f"The accuracy is {said(found.correct)}, {balanced}, where guessing is right for "
-            f"{percent(1 / len(recalls))} %: no better than chance, most often a wrong order of the "
+            f"The accuracy is {said(found.correct)} and {balanced}, where guessing has "
+            f"{percent(1 / len(recalls))} %: no better than chance, most often by a wrong order of the "
             "classes or a wrong normalisation; mend that first.",
         )
     elif len(recalls) > 1 and found.correct.ci95[0] <= found.constant.rate:
         yield Finding(
             "warning",
             "accuracy",
-            f"The accuracy is {said(found.correct)}, where always answering {always} is right for "
-            f"{percent(found.constant.rate)} %; it is {balanced}: what an attack does to so weak a "
-            "classifier says little.",
+            f"The accuracy is {said(found.correct)}, not shown to be above the "
+            f"{percent(found.constant.rate)} % of always answering {always}, and {balanced}: look at "
+            "the recalls before the fooling rates, which say little of a weak classifier.",
         )
 
 
@@ -98,8 +98,9 @@ def check_order(cohort: Cohort, predictions: Labels, order: Batch) -> Iterator[F
         yield Finding(
             "warning",
             "class-order",
-            f"With the classes in the order {some(names, n)} the accuracy would be {said(other)} in the "
-            f"place of {said(given)}: the classes are named in another order than the outputs have.",
+            f"With the classes in the order {', '.join(names)} the accuracy would be {said(other)} "
+            f"instead of {said(given)}: the outputs probably stand for the classes in that order; give "
+            "it with --classes.",
         )
 
 

@@ -88,9 +88,10 @@ def check_normalisation(
 ) -> Iterator[Finding]:
     """See whether another usual normalisation gives a clearly higher accuracy.
 
-    The best of them is chosen on a few images, and tested on others: the warning is given if the two
-    Wilson intervals do not meet there. `order` has the classes in turn, so that always answering the
-    commonest does not pass for accuracy. Nothing is tried where nothing could be clearly better.
+    The best of them is chosen on a few images, and tested on others: the warning is given if its Wilson
+    interval lies above that of the given one there, and above the share of the commonest class. `order`
+    has the classes in turn, so that always answering one does not pass for accuracy. Nothing is tried
+    where nothing could be clearly better.
     """
     cut = min(SCREENED, len(order) // 2)
     screened, tested = order[:cut], order[cut : cut + TESTED]
@@ -110,12 +111,13 @@ def check_normalisation(
     if hits <= right(predictions[screened], screened).hits:
         return
     found = right(best.applied(classifier).predict(cohort.images.images(tested)), tested)
-    if found.ci95[0] > given.ci95[1]:
+    constant = Proportion(int(cohort.labels[tested].bincount().max()), len(tested))
+    if found.ci95[0] > max(given.ci95[1], constant.rate):
         yield Finding(
             "warning",
             "normalisation",
-            f"With {best.name} the accuracy would be {said(found)}, the classes in equal parts, in the "
-            f"place of {said(given)}: the network was trained on those; give {best.remedy}.",
+            f"With {best.name} the accuracy would be {said(found)}, of each class alike, instead of "
+            f"{said(given)}: the network was probably trained on those; give {best.remedy}.",
         )
 
 

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from straylight.counts import percent
-from straylight.report.tables import GAP, Pairs, flatten, interval, number, of, share
+from straylight.preflight import Finding
+from straylight.report.tables import GAP, Pairs, counted, flatten, interval, number, of, share
 from straylight.report.verdict import RULE, Verdict, Word
 from straylight.results import Audit, Budget, Perturbation
 from straylight.schema import Json
@@ -89,6 +90,7 @@ class Subject:
 
     note: str
     warning: str
+    findings: tuple[Finding, ...]
     facts: Pairs
     threat_models: Pairs
     digests: Pairs
@@ -99,7 +101,8 @@ def make_subject(audit: Audit) -> Subject:
     """Say what was audited."""
     return Subject(
         note=audit.cohort.note,
-        warning=warn_of_chance(audit),
+        warning=warn_of_chance(audit) if audit.preflight is None else "",
+        findings=tuple(f for f in audit.preflight or () if f.level == "warning"),
         facts=make_facts(audit),
         threat_models=used_threat_models(audit),
         digests=(
@@ -145,7 +148,18 @@ def make_facts(audit: Audit) -> Pairs:
         ("Photographs", f"{natural.spec}; {number(natural.n)} images"),
         *make_adapted(natural.adapted),
         ("Budget", describe(audit.budget)),
+        *make_preflight(audit.preflight),
     )
+
+
+def make_preflight(findings: tuple[Finding, ...] | None) -> Pairs:
+    """Say what was found before any attack, with the notes in full."""
+    if findings is None:
+        return ()
+    notes = [finding.message for finding in findings if finding.level == "note"]
+    n = len(findings) - len(notes)
+    warnings = f"{counted(n, 'warning')} (above)." if n else "no warning."
+    return (("Preflight", " ".join([warnings, *notes])),)
 
 
 def make_adapted(adapted: Json | None) -> Pairs:
