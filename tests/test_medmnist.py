@@ -47,9 +47,9 @@ def test_other_sets_are_refused(root: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("medmnist.dataset.MedMNIST.download", refuse)
     for spec, message in [
         ("medmnist:pneumoniamnist", "give medmnist:NAME@SIZE:SPLIT"),
-        ("medmnist:chestmnist:test", "one label each: pathmnist"),
-        ("medmnist:organmnist3d:test", "one label each"),
-        ("medmnist:nosuch:test", "one label each"),
+        ("medmnist:retinamnist3d:test", "no such set of 2-D images: pathmnist"),
+        ("medmnist:organmnist3d:test", "no such set of 2-D images"),
+        ("medmnist:nosuch:test", "no such set"),
         ("medmnist:pneumoniamnist@64:test", r"cannot be had .* put pneumoniamnist_64.npz into"),
         ("medmnist:pneumoniamnist@65:test", "cannot be had"),
     ]:

@@ -70,7 +70,11 @@ def stop_on_errors(findings: Iterable[Finding]) -> None:
 
 
 def describe_head(classifier: Classifier) -> Iterator[Finding]:
-    """Say how outputs that are no logits were brought to some."""
+    """Say how outputs that are no logits were brought to some, and which are looked at."""
+    finding = classifier.card.get("finding")
+    if finding is not None:
+        yield Finding("note", "head", f"{classifier.spec}: of several findings, {finding}.")
+        return
     says = HEADS.get(classifier.card.get("head", ""))
     if says is not None:
         yield Finding("note", "head", f"{classifier.spec}: {says}")
