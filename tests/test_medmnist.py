@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import medmnist
 import numpy as np
 import pytest
 
@@ -38,6 +39,26 @@ def test_a_set_is_what_its_file_holds(root: Path) -> None:
         assert found.labels.tolist() == [0, 1, 0, 1, 0]
         same = load_cohort(f"{root / name}:test", (1, side, side), found.class_names)
         assert same.images.sha256 == found.images.sha256
+
+
+def test_a_set_of_several_findings_is_for_a_model_of_findings(root: Path) -> None:
+    write(root / "chestmnist.npz", 28)
+    arrays = dict(np.load(root / "chestmnist.npz"))
+    labels = np.zeros((5, 14), np.uint8)
+    labels[1, 2] = labels[2, 0] = labels[3, 2] = labels[3, 13] = 1  # effusion; atelectasis; both
+    np.savez(root / "chestmnist.npz", **(arrays | {"test_labels": labels}))
+    one = load_cohort("medmnist:chestmnist:test", SHAPE, ("no effusion", "effusion"))
+    assert one.labels.tolist() == [0, 1, 0, 1, 0]
+    names = [medmnist.INFO["chestmnist"]["label"][str(k)] for k in range(14)]
+    together = load_cohort("medmnist:chestmnist:test", SHAPE, ("no finding", *names))
+    assert together.labels.tolist() == [0, 3, 1, 0]
+    assert [(s.file, s.reason) for s in together.images.skipped] == [
+        ("image 3", "several findings: effusion, hernia")
+    ]
+    kept = arrays["test_images"][[0, 1, 2, 4]]
+    assert np.array_equal(together.images.pixels[:, 0].numpy(), kept)
+    with pytest.raises(InputError, match="not one-hot: images with several findings"):
+        load_cohort("medmnist:chestmnist:test", SHAPE)
 
 
 def test_other_sets_are_refused(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

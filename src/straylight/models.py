@@ -23,7 +23,7 @@ from straylight.weights import load_weights
 TIMM, PYTHON, ONNX = "timm:", "python:", ".onnx"
 PICKLED = {".pt", ".pth", ".pt2", ".bin", ".ckpt", ".pkl", ".pickle"}
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-ALL_MEANS = "all: the strongest of those that are more likely than not, or 'no finding'"
+ALL_MEANS = "the strongest of all that are more likely than not, or 'no finding'"
 KINDS = (
     "a folder of 'straylight finetune', timm:NAME, torchvision:NAME, FILE.onnx or "
     "python:MODULE:FUNCTION"

@@ -73,7 +73,9 @@ def describe_head(classifier: Classifier) -> Iterator[Finding]:
     """Say how outputs that are no logits were brought to some, and which are looked at."""
     finding = classifier.card.get("finding")
     if finding is not None:
-        yield Finding("note", "head", f"{classifier.spec}: of several findings, {finding}.")
+        yield Finding(
+            "note", "head", f"{classifier.spec} says several findings; audited is {finding}."
+        )
         return
     says = HEADS.get(classifier.card.get("head", ""))
     if says is not None:
