@@ -118,8 +118,8 @@ class Stubborn(nn.Module):
     ("change", "words"),
     [
         (lambda z: F.dropout(z, 0.3), ["in a second pass", "something random"]),
-        (Stubborn(nn.Dropout(0.3)), ["in a second pass", "Dropout change.layer stay in training"]),
-        (Stubborn(nn.BatchNorm1d(1)), ["in other batches", "BatchNorm1d change.layer stay in"]),
+        (Stubborn(nn.Dropout(0.3)), ["in a second pass", "Dropout change.layer stays in training"]),
+        (Stubborn(nn.BatchNorm1d(1)), ["in other batches", "BatchNorm1d change.layer stays in"]),
         (
             lambda z: F.batch_norm(z[:, None], None, None, training=True)[:, 0],
             ["in other batches", "looks at the other images"],

@@ -17,7 +17,7 @@ from straylight.folding import fold
 from straylight.images import ImageSet
 from straylight.ledger import Ledger
 from straylight.plan import Job, Plan, jobs
-from straylight.preflight import Finding, preflight, stop_on_errors
+from straylight.preflight import announce, preflight
 from straylight.progress import Silent, Tracker
 from straylight.provenance import (
     describe_adapted,
@@ -89,7 +89,12 @@ def run(
     digest = fingerprint(plan, classifier, photographs, cohort, training=training, public=public)
     ledger = Ledger(out, digest, classifier.class_names, force=force)
     folded = fold(classifier)
-    clean, findings = look_first(classifier, folded, cohort, tracker)
+    tracker.start("clean predictions", len(cohort))
+    logits = folded.logits_all(cohort.images)
+    clean = Clean(cohort, logits.argmax(1))
+    findings = preflight(classifier, cohort, logits)
+    announce(findings, tracker)
+    tracker.advance(len(cohort))
     ledger.open()
     sources: dict[Source, ImageSet] = {"photographs": photographs}
     adapted = None
@@ -118,24 +123,6 @@ def run(
     save_audit(audit, out)
     ledger.close()
     return audit
-
-
-def look_first(
-    classifier: Classifier, folded: Classifier, cohort: Cohort, tracker: Tracker
-) -> tuple[Clean, tuple[Finding, ...]]:
-    """Predict the cohort as it is, and say what preflight finds.
-
-    Raises:
-        InputError: If that is an error.
-    """
-    tracker.start("clean predictions", len(cohort))
-    logits = folded.logits_all(cohort.images)
-    findings = preflight(classifier, cohort, logits)
-    stop_on_errors(findings)
-    for finding in findings:
-        tracker.say(f"preflight, {finding.level}: {finding.message}")
-    tracker.advance(len(cohort))
-    return Clean(cohort, logits.argmax(1)), findings
 
 
 def check_match(

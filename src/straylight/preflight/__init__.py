@@ -5,7 +5,7 @@ given images in another range than it was trained on. After the checks of AutoAt
 https://arxiv.org/abs/2003.01690), with what goes wrong when medical classifiers change hands.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import torch
 
@@ -16,9 +16,10 @@ from straylight.preflight.agreement import check_agreement
 from straylight.preflight.behaviour import check_behaviour, check_outputs
 from straylight.preflight.finding import LEVELS, Check, Finding, Level
 from straylight.preflight.normalisation import check_normalisation
+from straylight.progress import Tracker
 from straylight.tensors import Batch, Labels, Logits
 
-__all__ = ["Check", "Finding", "Level", "preflight", "stop_on_errors"]
+__all__ = ["Check", "Finding", "Level", "announce", "preflight", "stop_on_errors"]
 
 HEADS = {
     "probabilities": "its outputs are probabilities, and their logarithms are taken for its logits.",
@@ -58,7 +59,7 @@ def preflight(
     return tuple(sorted(found, key=lambda finding: LEVELS.index(finding.level)))
 
 
-def stop_on_errors(findings: Iterable[Finding]) -> None:
+def stop_on_errors(findings: tuple[Finding, ...]) -> None:
     """Raise what preflight calls an error.
 
     Raises:
@@ -67,6 +68,17 @@ def stop_on_errors(findings: Iterable[Finding]) -> None:
     errors = [finding.message for finding in findings if finding.level == "error"]
     if errors:
         raise InputError(" ".join(errors))
+
+
+def announce(findings: tuple[Finding, ...], tracker: Tracker) -> None:
+    """Tell what an audit goes on in spite of.
+
+    Raises:
+        InputError: If it must not.
+    """
+    stop_on_errors(findings)
+    for finding in findings:
+        tracker.say(f"preflight, {finding.level}: {finding.message}")
 
 
 def describe_head(classifier: Classifier) -> Iterator[Finding]:

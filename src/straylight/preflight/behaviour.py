@@ -89,7 +89,8 @@ def modes_of(classifier: Classifier) -> str:
         if module.training and not list(module.children())
     ]
     more = f" and {len(layers) - 3} more" if len(layers) > 3 else ""
-    return f"{', '.join(layers[:3])}{more} stay in training mode" if layers else ""
+    verb = "stays" if len(layers) == 1 else "stay"
+    return f"{', '.join(layers[:3])}{more} {verb} in training mode" if layers else ""
 
 
 def check_gradients(logits: Logits, images: Tensor, chosen: Tensor) -> Iterator[Finding]:
