@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from straylight.errors import InputError
-from straylight.heads import Head, Kind, as_table, kind_of, to_logits
+from straylight.heads import Head, Kind, as_table, kind_alone, kind_of, strongest, to_logits
 
 LOGITS = torch.randn(12, 4, generator=torch.Generator().manual_seed(0)) * 3
 
@@ -54,6 +54,26 @@ def test_one_finding_is_one_column() -> None:
     images = torch.rand(5, 1, 2, 2, generator=torch.Generator().manual_seed(0))
     found = Head(network, "one-probability", 2)(images).softmax(1)
     torch.testing.assert_close(found[:, 1], network(images)[:, 2])
+
+
+def test_all_findings_are_answered_by_the_strongest_or_none() -> None:
+    z = torch.tensor([[-1.0, 2.0, 0.5], [-3.0, -0.1, -2.0], [4.0, 4.5, 9.0]])
+    images = torch.zeros(3, 1, 2, 2)
+    for kind, outputs in (("one-logit", z), ("one-probability", z.sigmoid())):
+        found = strongest(outputs, kind)
+        torch.testing.assert_close(
+            found, torch.cat([torch.zeros(3, 1), z], 1), rtol=1e-3, atol=1e-5
+        )
+        assert found.argmax(1).tolist() == [2, 0, 3]
+
+        class Fixed(nn.Module):
+            def forward(self, images: Tensor, said: Tensor = outputs) -> Tensor:
+                return said
+
+        assert torch.equal(Head(Fixed(), kind, "all")(images), found)
+    assert [kind_alone(kind) for kind in get_args(Kind)] == [
+        "one-logit", "one-probability", "one-logit", "one-probability"
+    ]  # fmt: skip
 
 
 def test_other_outputs_are_refused() -> None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import medmnist
 import numpy as np
 import pytest
 
@@ -40,6 +41,26 @@ def test_a_set_is_what_its_file_holds(root: Path) -> None:
         assert same.images.sha256 == found.images.sha256
 
 
+def test_a_set_of_several_findings_is_for_a_model_of_findings(root: Path) -> None:
+    write(root / "chestmnist.npz", 28)
+    arrays = dict(np.load(root / "chestmnist.npz"))
+    labels = np.zeros((5, 14), np.uint8)
+    labels[1, 2] = labels[2, 0] = labels[3, 2] = labels[3, 13] = 1  # effusion; atelectasis; both
+    np.savez(root / "chestmnist.npz", **(arrays | {"test_labels": labels}))
+    one = load_cohort("medmnist:chestmnist:test", SHAPE, ("no effusion", "effusion"))
+    assert one.labels.tolist() == [0, 1, 0, 1, 0]
+    names = [medmnist.INFO["chestmnist"]["label"][str(k)] for k in range(14)]
+    together = load_cohort("medmnist:chestmnist:test", SHAPE, ("no finding", *names))
+    assert together.labels.tolist() == [0, 3, 1, 0]
+    assert [(s.file, s.reason) for s in together.images.skipped] == [
+        ("image 3", "several findings: effusion, hernia")
+    ]
+    kept = arrays["test_images"][[0, 1, 2, 4]]
+    assert np.array_equal(together.images.pixels[:, 0].numpy(), kept)
+    with pytest.raises(InputError, match="not one-hot: images with several findings"):
+        load_cohort("medmnist:chestmnist:test", SHAPE)
+
+
 def test_other_sets_are_refused(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise RuntimeError("no connection")
@@ -47,9 +68,9 @@ def test_other_sets_are_refused(root: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("medmnist.dataset.MedMNIST.download", refuse)
     for spec, message in [
         ("medmnist:pneumoniamnist", "give medmnist:NAME@SIZE:SPLIT"),
-        ("medmnist:chestmnist:test", "one label each: pathmnist"),
-        ("medmnist:organmnist3d:test", "one label each"),
-        ("medmnist:nosuch:test", "one label each"),
+        ("medmnist:retinamnist3d:test", "no such set of 2-D images: pathmnist"),
+        ("medmnist:organmnist3d:test", "no such set of 2-D images"),
+        ("medmnist:nosuch:test", "no such set"),
         ("medmnist:pneumoniamnist@64:test", r"cannot be had .* put pneumoniamnist_64.npz into"),
         ("medmnist:pneumoniamnist@65:test", "cannot be had"),
     ]:

@@ -1,6 +1,7 @@
 """Classifiers that users bring: each kind made here, loaded, and the same function as it was."""
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -108,8 +109,15 @@ def test_a_function_of_ones_own(module: Path) -> None:
     light = (4 * (level - 0.5)).sigmoid()
     torch.testing.assert_close(single(IMAGES).softmax(1), torch.stack([1 - light, light], 1))
     said = options(classes=("effusion", "mass", "nodule"), finding="mass")
+    torch.manual_seed(0)  # it begins at random
     mass = load_model("python:own_model:findings", said)
     assert (mass.card["head"], mass.class_names) == ("one-probability", ("no mass", "mass"))
+    torch.manual_seed(0)
+    together = load_model("python:own_model:findings", replace(said, finding="all"))
+    assert together.class_names == ("no finding", "effusion", "mass", "nodule")
+    assert together.card["finding"].startswith("the strongest of all that are more likely than not")
+    assert mass.card["finding"] == "mass"
+    torch.testing.assert_close(together(IMAGES)[:, 2], mass(IMAGES)[:, 1] - mass(IMAGES)[:, 0])
     assert isinstance(load_model("python:own_model:whole"), Classifier)
 
 
@@ -179,6 +187,12 @@ def test_what_is_not_said_or_does_not_fit_is_told(module: Path) -> None:
         ),
         ("python:own_model:findings", options(), "choose one with --finding"),
         ("python:own_model:findings", options(finding="x"), "has 3 outputs: name them all"),
+        ("python:own_model:findings", options(finding="all"), "has 3 outputs: name them all"),
+        (
+            "python:own_model:findings",
+            options(classes=("No Finding", "mass", "edema"), finding="all"),
+            "has an output 'No Finding', so that --finding all has no one meaning",
+        ),
         ("python:own_model:whole", options(), "leave the options away"),
         ("python:own_model:number", options(), "returned a int, not a torch.nn.Module"),
         ("python:own_model:broken", options(), r"failed \(RuntimeError: no such disk\)"),

@@ -14,6 +14,7 @@ from PIL import Image
 from straylight.archive import save_audit
 from straylight.counts import Matrix, Proportion, Score, percent
 from straylight.errors import InputError
+from straylight.preflight import Finding
 from straylight.report import render, write_report
 from straylight.report.figures import draw_curves
 from straylight.report.verdict import judge, reach_verdict
@@ -185,6 +186,10 @@ def fixed_audit() -> Audit:
             "threads": 1,
             "command": "straylight audit --model '</code><script>alert(4)</script>'",
         },
+        preflight=(
+            Finding("warning", "classes", "The cohort has no image of <script>alert(5)</script>."),
+            Finding("note", "head", "<b>net</b>: its outputs are probabilities."),
+        ),
     )
 
 
@@ -494,10 +499,24 @@ def test_write_report_reads_the_folder(folder: Path) -> None:
 
 
 def test_a_classifier_no_better_than_chance_is_said_to_be_so(folder: Path) -> None:
-    audit = fixed_audit()
+    """As audits said it before there was a preflight."""
+    audit = replace(fixed_audit(), preflight=None)
     assert "Weak classifier" not in render(audit, folder)
     weak = replace(audit, cohort=replace(audit.cohort, clean_confusion=((7, 7, 6),) * 3))
     assert "Weak classifier" in render(weak, folder)
+
+
+def test_what_preflight_found_is_near_the_top(folder: Path) -> None:
+    audit = fixed_audit()
+    html = render(audit, folder)
+    assert html.index("alert(5)") < html.index("What was audited") < html.index("Threat model<")
+    text = " ".join(" ".join(Tables(html).text).split())
+    assert "Found before any attack: The cohort has no image of <script>" in text
+    assert "Preflight 1 warning (above). <b>net</b>: its outputs are probabilities." in text
+    sound = render(replace(audit, preflight=()), folder)
+    assert "<dt>Preflight</dt><dd>no warning.</dd>" in sound
+    assert "Found before" not in sound
+    assert "Preflight" not in render(replace(audit, preflight=None), folder)
 
 
 @pytest.mark.parametrize(

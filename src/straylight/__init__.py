@@ -30,6 +30,8 @@ from straylight.modelcard import load_classifier as load_classifier
 from straylight.models import ModelOptions as ModelOptions
 from straylight.models import load_model as load_model
 from straylight.plan import Plan as Plan
+from straylight.preflight import Finding as Finding
+from straylight.preflight import preflight as preflight
 from straylight.reading import Reading as Reading
 from straylight.recipe import Recipe as Recipe
 from straylight.report import render as render

@@ -12,11 +12,12 @@ from straylight.bench import Bench
 from straylight.classifier import Classifier, count_passes
 from straylight.cohort import Cohort
 from straylight.errors import InputError
-from straylight.evaluate import predict_clean
+from straylight.evaluate import Clean
 from straylight.folding import fold
 from straylight.images import ImageSet
 from straylight.ledger import Ledger
 from straylight.plan import Job, Plan, jobs
+from straylight.preflight import announce, preflight
 from straylight.progress import Silent, Tracker
 from straylight.provenance import (
     describe_adapted,
@@ -50,7 +51,8 @@ def run(
     """Audit `classifier` and write `audit.json` and the perturbations to `out`.
 
     The attacks see the classifier and the photographs. The cohort sets how visible a perturbation may
-    be (`Plan.zeta`); it is then only scored on. A killed audit goes on with its next perturbation.
+    be (`Plan.zeta`); it is then only scored on. What `preflight` finds comes before any attack, and its
+    errors in the place of an audit. A killed audit goes on with its next perturbation.
 
     Args:
         plan: The settings.
@@ -70,7 +72,8 @@ def run(
 
     Raises:
         InputError: If shapes or classes do not match, a method's `training` or `public` is missing,
-            `training` shares images with the cohort, or `out` cannot be used.
+            `training` shares images with the cohort, `out` cannot be used, or preflight finds an
+            error.
     """
     tracker = tracker or Silent()
     wanted = jobs(plan, classifier.class_names)
@@ -86,10 +89,14 @@ def run(
     ball = plan.ball(cohort.images)
     digest = fingerprint(plan, classifier, photographs, cohort, training=training, public=public)
     ledger = Ledger(out, digest, classifier.class_names, force=force)
-    tracker.start("clean predictions", len(cohort))
     folded = fold(classifier)
-    clean = predict_clean(folded, cohort)
+    tracker.start("clean predictions", len(cohort))
+    logits = folded.logits_all(cohort.images)
+    clean = Clean(cohort, logits.argmax(1))
+    findings = preflight(classifier, cohort, logits)
+    announce(findings, tracker)
     tracker.advance(len(cohort))
+    ledger.open()
     sources: dict[Source, ImageSet] = {"photographs": photographs}
     networks: dict[ThreatModel, Classifier] = {"T1": folded}
     adapted = aligned = None
@@ -113,6 +120,7 @@ def run(
         budget=describe_budget(plan, ball, classifier),
         perturbations=(*made, *controls),
         environment=describe_environment(command),
+        preflight=findings,
     )
     save_audit(audit, out)
     ledger.close()

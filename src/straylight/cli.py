@@ -11,15 +11,19 @@ from straylight.commands import (
     AuditCommand,
     DemoCommand,
     FinetuneCommand,
+    PreflightCommand,
     ReportCommand,
 )
 from straylight.errors import InputError
 from straylight.memory import keep_freed_memory
 
-Command = AttacksCommand | AuditCommand | DemoCommand | FinetuneCommand | ReportCommand
+Command = (
+    AttacksCommand | AuditCommand | DemoCommand | FinetuneCommand | PreflightCommand | ReportCommand
+)
 COMMANDS: dict[str, type[Command]] = {
     "demo": DemoCommand,
     "audit": AuditCommand,
+    "preflight": PreflightCommand,
     "finetune": FinetuneCommand,
     "report": ReportCommand,
     "attacks": AttacksCommand,

@@ -1,25 +1,23 @@
 """The labelled medical images that an audit is scored on. No attack may import this module."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from straylight.arrays import NPZ, from_array, load_arrays, load_pair, of_split
 from straylight.containers import Container, is_container, open_container
 from straylight.errors import InputError
-from straylight.images import ImageSet
+from straylight.images import ImageSet, Skipped
+from straylight.labels import number_array, number_names
 from straylight.manifest import PARQUET, read_manifest
 from straylight.medmnist import MEDMNIST, load_medmnist
+from straylight.multilabel import Names, findings_of
 from straylight.pictures import find_pictures, read_pictures
 from straylight.reading import Reading
 from straylight.tensors import Labels, Shape
-
-Names = Sequence[str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,12 +50,14 @@ def load_cohort(
     Args:
         spec: A folder, or a zip or tar archive, with one sub-folder a class; a CSV or Parquet manifest
             with the columns ``file,label`` (files relative to the manifest); a `.npz` file with
-            ``images`` and ``labels`` (class numbers, names, or one-hot), and optionally
-            ``class_names``; one in MedMNIST's layout, with its split: ``FILE.npz:test``;
+            ``images`` and ``labels`` (class numbers, names, one-hot, or 0 or 1 for each finding), and
+            optionally ``class_names``; one in MedMNIST's layout, with its split: ``FILE.npz:test``;
             ``X_NAME.npy`` beside ``y_NAME.npy``; or ``medmnist:NAME@SIZE:SPLIT``. Image files may be
             DICOM.
         shape: Channels, height and width of the classifier's images.
-        class_names: The classifier's classes, in its order. None: the sorted names found.
+        class_names: The classifier's classes, in its order. None: the sorted names found. Where they are
+            findings (``no F``, ``F``, or ``no finding``, ``F``, ``G``, ...), labels may be lists of
+            findings with ``|`` between them; see `straylight.multilabel`.
         reading: Columns of a manifest, where its files lie, how DICOM is shown (None: `Reading`'s).
 
     Raises:
@@ -66,8 +66,7 @@ def load_cohort(
     """
     reading = reading or Reading()
     if str(spec).startswith(MEDMNIST):
-        arrays, names = load_medmnist(str(spec))
-        return from_arrays(arrays, shape, check_same(names, class_names, str(spec)), str(spec))
+        return from_arrays(load_medmnist(str(spec)), shape, class_names, str(spec))
     file, _, split = str(spec).partition(f"{NPZ}:")
     if split:
         arrays = load_arrays(Path(file + NPZ))
@@ -118,7 +117,8 @@ def from_manifest(
     manifest: Path, shape: Shape, class_names: Names | None, reading: Reading
 ) -> Cohort:
     """Read the files that a table names."""
-    rows = read_manifest(manifest, reading.file, reading.label)
+    lists = bool(findings_of(class_names))
+    rows = read_manifest(manifest, reading.file, reading.label, may_be_empty=lists)
     root = Path(reading.root) if reading.root else manifest.parent
     if not is_container(root):
         raise InputError(f"{root} is no folder or archive: give --reading root=FOLDER.")
@@ -150,11 +150,13 @@ def from_files(
     class_names: Names | None,
     reading: Reading,
 ) -> Cohort:
-    """Decode files, leaving out the labels of those that cannot be read."""
-    index = label_index(labels, class_names, spec)
-    images, kept = read_pictures(container, files, shape, spec, reading)
-    numbers = torch.tensor([index[labels[item]] for item in kept])
-    return Cohort(images, numbers, tuple(index))
+    """Decode files, leaving out those that cannot be read or have no one label."""
+    told = number_names(labels, class_names, spec)
+    chosen = list(told.numbers)
+    images, kept = read_pictures(container, [files[k] for k in chosen], shape, spec, reading)
+    left_out = tuple(Skipped(files[k], reason) for k, reason in told.left_out.items())
+    numbers = torch.tensor([told.numbers[chosen[item]] for item in kept])
+    return Cohort(replace(images, skipped=images.skipped + left_out), numbers, told.class_names)
 
 
 def from_arrays(
@@ -167,55 +169,16 @@ def from_arrays(
         raise InputError(
             f"{spec} holds {', '.join(sorted(arrays))}: expected the arrays images and labels.{hint}"
         )
-    labels = class_numbers(arrays["labels"], spec)
-    if labels.shape != (len(arrays["images"]),):
+    images, labels = arrays["images"], arrays["labels"]
+    if len(labels) != len(images) or (labels.ndim > 1 and labels.size % len(labels)):
         raise InputError(
-            f"{spec} has labels of shape {arrays['labels'].shape} for {len(arrays['images'])} images: "
-            "give one for each image."
+            f"{spec} has labels of shape {labels.shape} for {len(images)} images: give one for each image."
         )
-    if "class_names" in arrays:
-        class_names = check_same(arrays["class_names"].tolist(), class_names, spec)
-    if np.issubdtype(labels.dtype, np.integer):
-        names = list(class_names or map(str, range(int(labels.max()) + 1)))
-        if labels.min() < 0 or labels.max() >= len(names):
-            raise InputError(f"{spec} has labels outside 0..{len(names) - 1}, the model's classes.")
-        numbers = torch.from_numpy(labels.astype(np.int64))
-        return Cohort(from_array(arrays["images"], shape, spec), numbers, tuple(names))
-    index = label_index(labels.tolist(), class_names, spec)
-    numbers = torch.tensor([index[name] for name in labels.tolist()])
-    return Cohort(from_array(arrays["images"], shape, spec), numbers, tuple(index))
-
-
-def class_numbers(labels: NDArray[Any], spec: str) -> NDArray[Any]:
-    """Return labels of one dimension: columns are squeezed, one-hot rows become numbers."""
-    if labels.ndim == 2 and labels.shape[1] > 1:
-        if not (np.isin(labels, (0, 1)).all() and (labels.sum(1) == 1).all()):
-            raise InputError(
-                f"{spec} has labels of shape {labels.shape} that are not one-hot: several findings an "
-                "image are not audited; give one label for each image."
-            )
-        numbers: NDArray[Any] = labels.argmax(1)
-        return numbers
-    return labels.reshape(len(labels)) if labels.size == len(labels) else labels
-
-
-def check_same(found: list[str], class_names: Names | None, spec: str) -> Names:
-    """Return the common class names, or say how they differ."""
-    if class_names is not None and list(class_names) != found:
-        raise InputError(
-            f"{spec} has the classes {', '.join(found)}; the model has {', '.join(class_names)}."
-        )
-    return found
-
-
-def label_index(labels: Sequence[str], class_names: Names | None, spec: str) -> dict[str, int]:
-    """Number the classes: in the classifier's order if given, else sorted."""
-    if class_names is None:
-        return {name: number for number, name in enumerate(sorted(set(labels)))}
-    unknown = sorted(set(labels) - set(class_names))
-    if unknown:
-        raise InputError(
-            f"{spec} has the class {', '.join(unknown)}, which the model does not know: "
-            f"its classes are {', '.join(class_names)}."
-        )
-    return {name: number for number, name in enumerate(class_names)}
+    columns = arrays["class_names"].tolist() if "class_names" in arrays else None
+    told = number_array(labels, columns, class_names, spec)
+    if told.left_out:
+        images = images[list(told.numbers)]
+    left_out = tuple(Skipped(f"image {k}", reason) for k, reason in told.left_out.items())
+    found = from_array(images, shape, spec)
+    numbers = torch.tensor(list(told.numbers.values()))
+    return Cohort(replace(found, skipped=found.skipped + left_out), numbers, told.class_names)

@@ -1,6 +1,7 @@
 """Counts of an evaluation, and the only place where they are divided."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -46,6 +47,22 @@ class Proportion:
     def ci95(self) -> tuple[float, float]:
         """Wilson 95 % interval."""
         return wilson(self.hits, self.n)
+
+
+def mean_of(parts: Sequence[Proportion]) -> tuple[float, float, float]:
+    """Mean of independent proportions, and its 95 % interval, from their Wilson intervals.
+
+    The distances of the bounds add as squares: MOVER (Zou & Donner 2008, Stat Med 27:1693).
+
+    >>> mean_of([Proportion(5, 10)]) == (0.5, *wilson(5, 10))
+    True
+    """
+    rates, bounds = [part.rate for part in parts], [part.ci95 for part in parts]
+    pairs = list(zip(rates, bounds, strict=True))
+    mean = sum(rates) / len(parts)
+    below = math.hypot(*(rate - low for rate, (low, _) in pairs)) / len(parts)
+    above = math.hypot(*(high - rate for rate, (_, high) in pairs)) / len(parts)
+    return mean, mean - below, mean + above
 
 
 def percent(rate: float, digits: int = 1) -> str:
@@ -106,6 +123,11 @@ class Score:
     def recalls(self) -> list[Proportion]:
         """For each true class: those predicted as it."""
         return [Proportion(row[i], sum(row)) for i, row in enumerate(self.confusion)]
+
+    @property
+    def constant(self) -> Proportion:
+        """Images that always giving the most frequent true class would be right for."""
+        return Proportion(max(map(sum, self.confusion)), self.n)
 
     @property
     def dominant_class(self) -> int:

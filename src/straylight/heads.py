@@ -19,15 +19,20 @@ class Head(nn.Module):
     Args:
         network: Its outputs are (N, K), or (N,) for one.
         kind: What they mean.
-        finding: Take this output alone, as one of its own kind (networks that say several findings).
+        finding: Of networks that say several findings: this output alone, or all of them together (see
+            `strongest`).
     """
 
-    def __init__(self, network: nn.Module, kind: Kind, finding: int | None = None) -> None:
+    def __init__(
+        self, network: nn.Module, kind: Kind, finding: int | Literal["all"] | None = None
+    ) -> None:
         super().__init__()
         self.network, self.kind, self.finding = network, kind, finding
 
     def forward(self, images: Tensor) -> Logits:
         outputs = as_table(self.network(images))
+        if self.finding == "all":
+            return strongest(outputs, self.kind)
         chosen = outputs if self.finding is None else outputs[:, self.finding, None]
         return to_logits(chosen, self.kind)
 
@@ -66,6 +71,25 @@ def to_logits(outputs: Tensor, kind: Kind) -> Logits:
     return outputs
 
 
+def strongest(outputs: Tensor, kind: Kind) -> Logits:
+    r"""Bring K findings (N, K) to the logits :math:`(0, z_1, \ldots, z_K)`, with each finding's log-odds.
+
+    The largest is the strongest finding if that is more likely than not, or else the first: none.
+
+    >>> strongest(torch.tensor([[0.6, 0.9], [0.4, 0.2]]), "one-probability").argmax(1)
+    tensor([2, 0])
+    """
+    pairs = to_logits(outputs.reshape(-1, 1), kind)
+    odds = (pairs[:, 1] - pairs[:, 0]).view_as(outputs)
+    return torch.cat([torch.zeros_like(odds[:, :1]), odds], 1)
+
+
+def kind_alone(kind: Kind) -> Kind:
+    """Return what one of several outputs is if they are of `kind`."""
+    alone: dict[Kind, Kind] = {"logits": "one-logit", "probabilities": "one-probability"}
+    return alone.get(kind, kind)
+
+
 def kind_of(outputs: Tensor) -> Kind:
     """Tell what outputs (N, K) of varied images mean.
 
@@ -87,6 +111,6 @@ def kind_of(outputs: Tensor) -> Kind:
         return "probabilities"
     raise InputError(
         f"the model gives {outputs.shape[1]} numbers in [0, 1] that do not sum to 1, so several findings "
-        "for each image: choose one with --finding NAME, and name them all with --classes. If they are "
-        "logits all the same: --head logits."
+        "for each image: choose one with --finding NAME, or --finding all, and name them all with "
+        "--classes. If they are logits all the same: --head logits."
     )

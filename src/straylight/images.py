@@ -15,7 +15,7 @@ RGB = 3
 
 @dataclass(frozen=True)
 class Skipped:
-    """A file that could not be read, and why."""
+    """A file or image that was left out, and why."""
 
     file: str
     reason: str
@@ -28,7 +28,7 @@ class ImageSet:
     Attributes:
         pixels: uint8, (N, C, H, W).
         spec: Where they came from, as the user wrote it.
-        skipped: Files left out because they could not be read.
+        skipped: What was left out: it could not be read, or has no one label.
     """
 
     pixels: Pixels

@@ -35,11 +35,10 @@ class Ledger:
         self.folder, self.fingerprint, self.class_names = folder, fingerprint, class_names
         self.path = folder / LEDGER_FILE
         self.finished: list[Perturbation] = []
-        check_free(folder, force=force)
+        self.in_the_way = occupied(folder, force=force)
         make_folder(folder)
-        if self.path.exists():
+        if self.path.exists() and not self.in_the_way:
             self._resume(force=force)
-        (folder / PERTURBATIONS).mkdir(exist_ok=True)
 
     def _resume(self, *, force: bool) -> None:
         try:
@@ -60,7 +59,13 @@ class Ledger:
                 "use --force to throw it away, or give another --out."
             )
         else:
+            self.in_the_way = True
+
+    def open(self) -> None:
+        """Throw away what is in the way, and begin. Until then nothing is removed or written."""
+        if self.in_the_way:
             clear(self.folder)
+        (self.folder / PERTURBATIONS).mkdir(exist_ok=True)
 
     def find(self, name: str) -> Perturbation | None:
         """Return the finished perturbation of that name, if there is one."""
@@ -80,14 +85,20 @@ class Ledger:
 
 def check_free(folder: Path, *, force: bool) -> None:
     """See that `folder` holds no finished audit, or clear it away if `force` is set."""
+    if occupied(folder, force=force):
+        clear(folder)
+
+
+def occupied(folder: Path, *, force: bool) -> bool:
+    """Tell whether `folder` holds a finished audit, which only `force` may replace."""
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file: give a folder as --out.")
-    if (folder / AUDIT_FILE).exists():
-        if not force:
-            raise InputError(
-                f"{folder} already holds an audit: use --force to replace it, or give another --out."
-            )
-        clear(folder)
+    found = (folder / AUDIT_FILE).exists()
+    if found and not force:
+        raise InputError(
+            f"{folder} already holds an audit: use --force to replace it, or give another --out."
+        )
+    return found
 
 
 def clear(folder: Path) -> None:

@@ -24,15 +24,16 @@ class Row:
     label: str
 
 
-def read_manifest(path: Path, file: str, label: str) -> list[Row]:
+def read_manifest(path: Path, file: str, label: str, *, may_be_empty: bool = False) -> list[Row]:
     """Read a CSV (UTF-8) or Parquet file.
 
     Args:
         path: The table.
         file, label: Its columns.
+        may_be_empty: Labels are lists of findings, and an empty one says that there is none.
 
     Raises:
-        InputError: If it cannot be read, lacks a column, has an empty field, has a file that lies
+        InputError: If it cannot be read, lacks a column, has another empty field, has a file that lies
             elsewhere, or gives one file two labels. A row that is there twice is kept once.
     """
     table = parquet_rows(path) if path.suffix.lower() == PARQUET else csv_rows(path)
@@ -44,7 +45,7 @@ def read_manifest(path: Path, file: str, label: str) -> list[Row]:
         )
     rows: dict[str, Row] = {}
     for number, fields in enumerate(table, start=2):
-        if not fields[file] or not fields[label]:
+        if not fields[file] or not (fields[label] or may_be_empty):
             raise InputError(f"{path}, line {number}: both {file} and {label} must be given.")
         row = Row(number, inside(path, number, fields[file]), fields[label])
         first = rows.setdefault(row.file, row)
@@ -89,4 +90,15 @@ def parquet_rows(path: Path) -> list[dict[str, str]]:
         rows = parquet.read_table(path).to_pylist()  # type: ignore[no-untyped-call]
     except (ArrowException, OSError, ValueError) as error:
         raise InputError(f"{path} is not a Parquet file ({str(error).splitlines()[0]}).") from error
-    return [{k: "" if v is None else str(v) for k, v in row.items()} for row in rows]
+    return [{name: text_of(value) for name, value in row.items()} for row in rows]
+
+
+def text_of(value: object) -> str:
+    """Write a field as CSV has it; a list with ``|`` between its members.
+
+    >>> text_of(["mass", "edema"]), text_of([]), text_of(3), text_of(None)
+    ('mass|edema', '', '3', '')
+    """
+    if isinstance(value, list):
+        return "|".join(map(str, value))
+    return "" if value is None else str(value)

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from straylight.errors import InputError
@@ -13,18 +14,17 @@ MEDMNIST = "medmnist:"
 SPEC = re.compile(r"medmnist:(?P<name>\w+)(@(?P<size>\d+))?:(?P<split>train|val|test)")
 
 
-def load_medmnist(spec: str) -> tuple[dict[str, NDArray[Any]], list[str]]:
+def load_medmnist(spec: str) -> dict[str, NDArray[Any]]:
     """Load ``medmnist:NAME@SIZE:SPLIT`` (without ``@SIZE``: 28).
 
     The package downloads a set once, to ``~/.medmnist`` or the folder in the environment variable
     ``MEDMNIST_ROOT``.
 
     Returns:
-        The arrays ``images`` and ``labels``, and the names of the classes.
+        The arrays ``images``, ``labels`` and ``class_names`` (of a multi-label set, of its columns).
 
     Raises:
-        InputError: If there is no such set, it has several findings an image or volumes, the package
-            is missing, or it cannot be had.
+        InputError: If there is no such set, it has volumes, the package is missing, or it cannot be had.
     """
     found = SPEC.fullmatch(spec)
     if found is None:
@@ -37,13 +37,9 @@ def load_medmnist(spec: str) -> tuple[dict[str, NDArray[Any]], list[str]]:
         raise InputError(f"{spec} needs medmnist: 'pip install straylight[medmnist]'.") from None
     sets: dict[str, dict[str, Any]] = medmnist.INFO
     info = sets.get(found["name"], {})
-    if not info or "3d" in found["name"] or info["task"].startswith("multi-label"):
-        usable = [
-            n for n, i in sets.items() if "3d" not in n and not i["task"].startswith("multi-l")
-        ]
-        raise InputError(
-            f"{spec}: no such set of 2-D images with one label each: {', '.join(usable)}."
-        )
+    if not info or "3d" in found["name"]:
+        usable = [name for name in sets if "3d" not in name]
+        raise InputError(f"{spec}: no such set of 2-D images: {', '.join(usable)}.")
     make = getattr(medmnist, info["python_class"])
     size = int(found["size"] or 28)
     root = Path(os.environ.get("MEDMNIST_ROOT", "~/.medmnist")).expanduser()
@@ -58,4 +54,4 @@ def load_medmnist(spec: str) -> tuple[dict[str, NDArray[Any]], list[str]]:
             f"connection, or put {file.name} into {root}."
         ) from error
     names = [info["label"][str(number)] for number in range(len(info["label"]))]
-    return {"images": data.imgs, "labels": data.labels}, names
+    return {"images": data.imgs, "labels": data.labels, "class_names": np.array(names)}

@@ -13,15 +13,17 @@ from torch import Tensor, nn
 from straylight.backbones import TORCHVISION, build_network
 from straylight.classifier import Classifier
 from straylight.errors import InputError
-from straylight.heads import Head, Kind, kind_of
+from straylight.heads import Head, Kind, kind_alone, kind_of
 from straylight.images import RGB
 from straylight.modelcard import load_classifier
+from straylight.multilabel import ALL, choose_finding
 from straylight.tensors import Images, Shape
 from straylight.weights import load_weights
 
 TIMM, PYTHON, ONNX = "timm:", "python:", ".onnx"
 PICKLED = {".pt", ".pth", ".pt2", ".bin", ".ckpt", ".pkl", ".pickle"}
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+ALL_MEANS = "the strongest of all that are more likely than not, or 'no finding'"
 KINDS = (
     "a folder of 'straylight finetune', timm:NAME, torchvision:NAME, FILE.onnx or "
     "python:MODULE:FUNCTION"
@@ -41,7 +43,8 @@ class ModelOptions:
         mean: What it subtracts from images in [0, 1], one number for each of its channels (none: what
             its library says).
         std: What it divides by.
-        finding: Of a network that says several findings: the one to audit.
+        finding: Of a network that says several findings: the one to audit, or 'all': then its answer is
+            the strongest finding, or 'no finding'.
         head: What its outputs are (auto: found out on a few images).
     """
 
@@ -144,6 +147,8 @@ def wrap(brought: Brought, options: ModelOptions, spec: str) -> Classifier:
         raise InputError(f"{spec} cannot take images of shape {shape}: {reason}") from error
     head, names = head_of(brought.network, outputs, options, spec)
     card: dict[str, Any] = {"head": head.kind, "mean": mean, "std": std}
+    if options.finding:
+        card["finding"] = options.finding if options.finding != ALL else ALL_MEANS
     if brought.architecture:
         card |= {"architecture": brought.architecture, "arguments": {}}
     return make(head, class_names=names, card=card)
@@ -153,20 +158,18 @@ def head_of(
     network: nn.Module, outputs: Tensor, options: ModelOptions, spec: str
 ) -> tuple[Head, tuple[str, ...]]:
     """Return a network that gives logits, and its classes, by its `outputs` on probes."""
-    names, n, finding = options.classes, outputs.shape[1], None
+    names, n = options.classes, outputs.shape[1]
     if options.finding:
-        if options.finding not in names or n != len(names):
-            raise InputError(
-                f"{spec} has {n} outputs: name them all with --classes, {options.finding} among them."
-            )
-        finding = names.index(options.finding)
-        names, outputs = (f"no {options.finding}", options.finding), outputs[:, finding, None]
+        finding, names = choose_finding(options.finding, names, n, spec)
+        alone = outputs.reshape(-1, 1)
+        kind = kind_of(alone) if options.head == "auto" else kind_alone(options.head)
+        return Head(network, kind, finding), names
     kind = kind_of(outputs) if options.head == "auto" else options.head
     if len(names) != max(2, outputs.shape[1]):
         raise InputError(
             f"{spec} has {n} outputs, but {len(names)} classes are named: {', '.join(names)}."
         )
-    return Head(network, kind, finding), names
+    return Head(network, kind), names
 
 
 def probes(shape: Shape) -> Images:

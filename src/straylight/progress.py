@@ -19,6 +19,9 @@ class Tracker(Protocol):
     def advance(self, units: int, note: str = "") -> None:
         """Tell that `units` more are done, and how things stand in a word or two."""
 
+    def say(self, line: str) -> None:
+        """Tell something that the user must know before the work is done."""
+
 
 class Silent:
     """A tracker that says nothing."""
@@ -26,6 +29,8 @@ class Silent:
     def start(self, title: str, total: int) -> None: ...
 
     def advance(self, units: int, note: str = "") -> None: ...
+
+    def say(self, line: str) -> None: ...
 
 
 class Bars:
@@ -39,6 +44,9 @@ class Bars:
 
     def advance(self, units: int, note: str = "") -> None:
         self.progress.update(self.task, advance=units, note=note)
+
+    def say(self, line: str) -> None:
+        say(self.progress.console, line)
 
 
 class Lines:
@@ -58,7 +66,15 @@ class Lines:
             left = seconds * (self.total - self.done) / max(self.done, 1)
             share = 100 * self.done // max(self.total, 1)
             line = f"{self.title}: {share} %, {seconds:.0f} s, {left:.0f} s left {note}"
-            self.console.print(line.rstrip(), markup=False, highlight=False, soft_wrap=True)
+            say(self.console, line.rstrip())
+
+    def say(self, line: str) -> None:
+        say(self.console, line)
+
+
+def say(console: Console, line: str) -> None:
+    """Print a line as it is."""
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager

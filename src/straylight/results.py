@@ -8,6 +8,7 @@ import jsonschema
 
 from straylight.ball import Norm
 from straylight.counts import Matrix, Score, matrix
+from straylight.preflight import Finding
 from straylight.schema import SCHEMA, Json, check_consistent, json_schema
 
 
@@ -168,7 +169,11 @@ class Perturbation:
 
 @dataclass(frozen=True)
 class Audit:
-    """Everything that a report needs, but for the perturbations' pixels."""
+    """Everything that a report needs, but for the perturbations' pixels.
+
+    Attributes:
+        preflight: What was found before any attack (None: an older audit, which did not look).
+    """
 
     model: ModelInfo
     natural: NaturalInfo
@@ -176,6 +181,7 @@ class Audit:
     budget: Budget
     perturbations: tuple[Perturbation, ...]
     environment: Json
+    preflight: tuple[Finding, ...] | None = None
 
     def of_role(self, role: str) -> list[Perturbation]:
         """Return the perturbations of a role, in order."""
@@ -183,6 +189,7 @@ class Audit:
 
     def to_json(self) -> Json:
         clean = self.cohort.clean
+        found = {} if self.preflight is None else {"preflight": [vars(f) for f in self.preflight]}
         return {
             "schema": SCHEMA,
             "model": vars(self.model),
@@ -199,7 +206,7 @@ class Audit:
             "budget": vars(self.budget),
             "perturbations": [item.to_json(self.model.class_names) for item in self.perturbations],
             "environment": self.environment,
-        }
+        } | found
 
     @classmethod
     def from_json(cls, data: Any) -> "Audit":  # noqa: ANN401
@@ -219,6 +226,7 @@ class Audit:
             data[part][name] = tuple(data[part][name])
         for part in ("natural", "cohort"):
             data[part]["skipped"] = tuple(data[part]["skipped"])
+        found = data.get("preflight")
         return cls(
             model=ModelInfo(**data["model"]),
             natural=NaturalInfo(**data["natural"]),
@@ -226,4 +234,5 @@ class Audit:
             budget=Budget(**data["budget"]),
             perturbations=tuple(map(Perturbation.from_json, data["perturbations"])),
             environment=data["environment"],
+            preflight=None if found is None else tuple(Finding(**item) for item in found),
         )

@@ -4,6 +4,14 @@ from straylight.commands.attacks import AttacksCommand
 from straylight.commands.audit import AuditCommand
 from straylight.commands.demo import DemoCommand
 from straylight.commands.finetune import FinetuneCommand
+from straylight.commands.preflight import PreflightCommand
 from straylight.commands.report import ReportCommand
 
-__all__ = ["AttacksCommand", "AuditCommand", "DemoCommand", "FinetuneCommand", "ReportCommand"]
+__all__ = [
+    "AttacksCommand",
+    "AuditCommand",
+    "DemoCommand",
+    "FinetuneCommand",
+    "PreflightCommand",
+    "ReportCommand",
+]

@@ -12,14 +12,12 @@ from straylight.attacks import parse_method
 from straylight.audit import run
 from straylight.ball import Norm
 from straylight.classifier import Classifier
-from straylight.cohort import Cohort, load_cohort
+from straylight.commands.subject import Subject, say_skipped
 from straylight.errors import InputError
 from straylight.finetune import public_network
 from straylight.images import ImageSet
-from straylight.models import ModelOptions, load_model
 from straylight.plan import DEFAULT_METHODS, Plan, name_of
 from straylight.progress import progress
-from straylight.reading import Reading
 from straylight.settings import parse_settings
 from straylight.sources import load_natural
 from straylight.surrogates import Adaptation
@@ -31,14 +29,10 @@ FLOAT, INT, STR = (
     tyro.conf.arg(metavar=kind, help_behavior_hint="") for kind in ("FLOAT", "INT", "STR")
 )
 N_TRAINING = 1000
-NOTHING_SAID = ModelOptions()
-OfModel = Annotated[
-    ModelOptions, tyro.conf.arg(name="", help="What a model brought from elsewhere does not say.")
-]
 
 
 @dataclass(frozen=True, kw_only=True)
-class AuditCommand:
+class AuditCommand(Subject):
     """Attack a classifier with perturbations made from photographs, and score them on its images.
 
     A method is an attack of 'straylight attacks', and what it learns on:
@@ -53,18 +47,11 @@ class AuditCommand:
         --norm l2 --zeta 0.02 --target all --out audits/skin
     """
 
-    model: str
-    """A folder that 'straylight finetune' wrote, timm:NAME or torchvision:NAME with --weights, FILE.onnx,
-    or python:MODULE:FUNCTION, which is run."""
     natural: str
     """The attacker's photographs: a folder (any depth), .zip, .tar, .npy, .npz, or builtin:photos.
     Drawings, where there are none: builtin:noise, builtin:jigsaw, builtin:dead-leaves."""
-    cohort: str
-    """The labelled medical test images: class folders (or a .zip or .tar of them), a manifest (.csv or
-    .parquet: file,label), .npz, X_NAME.npy, or medmnist:NAME@SIZE:test. Files may be DICOM."""
     out: Path
     """Folder for audit.json, the perturbations and report.html; a killed audit there goes on."""
-    of_model: OfModel = NOTHING_SAID
     norm: Norm = "l2"
     """Norm that the perturbation is bounded in."""
     zeta: Annotated[float | None, FLOAT] = None
@@ -85,9 +72,6 @@ class AuditCommand:
     """Of @adapted: n=3000,steps=120,batch_size=24,layers=20,smallest_crop=0.15,mix=0.5."""
     training: Annotated[str | None, STR] = None
     """For methods @medical: labelled medical images, none of them in --cohort."""
-    reading: str = ""
-    """How medical images are read: file=COLUMN,label=COLUMN,root=FOLDER of a manifest, and
-    window=CENTRE/WIDTH,frame=K of DICOM."""
     public: Annotated[str | None, STR] = None
     """For lift and disrupt: the public weights (.safetensors, or 'pretrained') that it came from."""
     control_seeds: int = 3
@@ -104,19 +88,16 @@ class AuditCommand:
     """Print the audit as JSON instead of a table."""
 
     def run(self, out: Console, err: Console) -> None:
-        classifier = load_model(self.model, self.of_model)
+        classifier = self.load_classifier()
         plan = self.plan(classifier.class_names)
         photographs = load_natural(
             self.natural, classifier.shape, n=self.photographs, seed=self.seed
         )
-        cohort = self.load(self.cohort, classifier)
+        cohort = self.load_labelled(self.cohort, classifier)
         public = None if self.public is None else public_network(classifier, self.public)
         training = None if self.training is None else self.load_training(classifier)
         for images in (photographs, cohort.images):
-            for file in images.skipped[:3]:
-                err.print(f"skipped {file.file}: {file.reason}", style="yellow", markup=False)
-            if images.skipped:
-                err.print(f"{len(images.skipped)} files of {images.spec} skipped.", style="yellow")
+            say_skipped(images, err)
         with progress(err) as tracker:
             audit = run(
                 plan,
@@ -133,14 +114,9 @@ class AuditCommand:
             )
         show(audit, self.out, out, as_json=self.json)
 
-    def load(self, spec: str, classifier: Classifier) -> Cohort:
-        """Load labelled images."""
-        reading = parse_settings(Reading, "reading", self.reading)
-        return load_cohort(spec, classifier.shape, classifier.class_names, reading=reading)
-
     def load_training(self, classifier: Classifier) -> ImageSet:
         """Load the images of an oracle: as many as there are photographs at most, drawn at random."""
-        images = self.load(self.training or "", classifier).images
+        images = self.load_labelled(self.training or "", classifier).images
         generator = torch.Generator().manual_seed(self.seed)
         chosen = torch.randperm(len(images), generator=generator)[: self.photographs or N_TRAINING]
         return ImageSet(images.pixels[chosen], images.spec)

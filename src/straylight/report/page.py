@@ -34,10 +34,13 @@ from straylight.report.tables import (
     make_confusion,
     make_recalls,
     make_row,
+    number,
     share,
 )
 from straylight.report.verdict import reach_verdict
 from straylight.results import Audit, Perturbation
+
+NAMED = 200  # files left out that the page names; audit.json names all
 
 
 @dataclass(frozen=True)
@@ -167,12 +170,15 @@ def make_origin(audit: Audit) -> Origin:
 
 
 def make_skipped(audit: Audit) -> tuple[tuple[str, Pairs], ...]:
-    """Name the files that were left out."""
+    """Name the files that were left out, the first of very many."""
     parts = (("medical images", audit.cohort.skipped), ("photographs", audit.natural.skipped))
     return tuple(
         (
-            f"{counted(len(items), 'file')} of the {name} could not be read",
-            tuple((item["file"], item["reason"]) for item in items),
+            f"{counted(len(items), 'file')} of the {name} left out",
+            (
+                *((item["file"], item["reason"]) for item in items[:NAMED]),
+                *((("and others", f"{number(len(items) - NAMED)} more"),) if items[NAMED:] else ()),
+            ),
         )
         for name, items in parts
         if items

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from straylight.counts import Proportion, percent
-from straylight.report.tables import GAP, Pairs, flatten, interval, number, of, share
+from straylight.counts import percent
+from straylight.preflight import Finding
+from straylight.report.tables import GAP, Pairs, counted, flatten, interval, number, of, share
 from straylight.report.verdict import RULE, Verdict, Word
 from straylight.results import Audit, Budget, Perturbation
 from straylight.schema import Json
@@ -89,6 +90,7 @@ class Subject:
 
     note: str
     warning: str
+    findings: tuple[Finding, ...]
     facts: Pairs
     threat_models: Pairs
     digests: Pairs
@@ -99,7 +101,8 @@ def make_subject(audit: Audit) -> Subject:
     """Say what was audited."""
     return Subject(
         note=audit.cohort.note,
-        warning=warn_of_chance(audit),
+        warning=warn_of_chance(audit) if audit.preflight is None else "",
+        findings=tuple(f for f in audit.preflight or () if f.level == "warning"),
         facts=make_facts(audit),
         threat_models=used_threat_models(audit),
         digests=(
@@ -114,13 +117,12 @@ def make_subject(audit: Audit) -> Subject:
 def warn_of_chance(audit: Audit) -> str:
     """Say so if the classifier was not shown to be better than the most frequent class."""
     clean = audit.cohort.clean
-    constant = Proportion(max(sum(row) for row in clean.confusion), clean.n)
-    if clean.correct.ci95[0] > constant.rate:
+    if clean.correct.ci95[0] > clean.constant.rate:
         return ""
     return (
         f"Without any attack the classifier is right for {share(clean.correct)} of these images "
         f"(95{GAP}% interval {interval(clean.correct)}). Always answering the most frequent "
-        f"class would be right for {share(constant)}. What an attack does to such a classifier "
+        f"class would be right for {share(clean.constant)}. What an attack does to such a classifier "
         "says little."
     )
 
@@ -146,7 +148,18 @@ def make_facts(audit: Audit) -> Pairs:
         ("Photographs", f"{natural.spec}; {number(natural.n)} images"),
         *make_adapted(natural.adapted),
         ("Budget", describe(audit.budget)),
+        *make_preflight(audit.preflight),
     )
+
+
+def make_preflight(findings: tuple[Finding, ...] | None) -> Pairs:
+    """Say what was found before any attack, with the notes in full."""
+    if findings is None:
+        return ()
+    notes = [finding.message for finding in findings if finding.level == "note"]
+    n = len(findings) - len(notes)
+    warnings = f"{counted(n, 'warning')} (above)." if n else "no warning."
+    return (("Preflight", " ".join([warnings, *notes])),)
 
 
 def make_adapted(adapted: Json | None) -> Pairs:

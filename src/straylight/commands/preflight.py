@@ -1,0 +1,37 @@
+"""`straylight preflight`."""
+
+from dataclasses import asdict, dataclass
+
+from rich.console import Console
+
+from straylight.commands.subject import Subject, say_skipped
+from straylight.preflight import preflight, stop_on_errors
+from straylight.terminal import print_json
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreflightCommand(Subject):
+    """Check a classifier and its images, without an attack: what an audit does first.
+
+    For example:
+      straylight preflight --model models/skin --cohort skin/test.csv
+    """
+
+    json: bool = False
+    """Print the findings as JSON."""
+
+    def run(self, out: Console, err: Console) -> None:
+        classifier = self.load_classifier()
+        cohort = self.load_labelled(self.cohort, classifier)
+        say_skipped(cohort.images, err)
+        findings = preflight(classifier, cohort)
+        if self.json:
+            print_json(out, [asdict(finding) for finding in findings])
+        else:
+            for finding in findings:
+                if finding.level != "error":
+                    line = f"{finding.level}: {finding.message}"
+                    out.print(line, markup=False, highlight=False, soft_wrap=True)
+            if not findings:
+                out.print(f"Nothing found on {len(cohort)} images.", highlight=False)
+        stop_on_errors(findings)

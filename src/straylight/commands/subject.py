@@ -1,0 +1,53 @@
+"""The options of what is looked at: a model, and labelled images."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+
+from straylight.classifier import Classifier
+from straylight.cohort import Cohort, load_cohort
+from straylight.images import ImageSet
+from straylight.models import ModelOptions, load_model
+from straylight.reading import Reading
+from straylight.settings import parse_settings
+
+SHOWN = 3  # files that are named
+NOTHING_SAID = ModelOptions()
+OfModel = Annotated[
+    ModelOptions, tyro.conf.arg(name="", help="What a model brought from elsewhere does not say.")
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """A model and its cohort."""
+
+    model: str
+    """A folder that 'straylight finetune' wrote, timm:NAME or torchvision:NAME with --weights, FILE.onnx,
+    or python:MODULE:FUNCTION, which is run."""
+    cohort: str
+    """The labelled medical test images: class folders (or a .zip or .tar of them), a manifest (.csv or
+    .parquet: file,label), .npz, X_NAME.npy, or medmnist:NAME@SIZE:test. Files may be DICOM."""
+    of_model: OfModel = NOTHING_SAID
+    reading: str = ""
+    """How medical images are read: file=COLUMN,label=COLUMN,root=FOLDER of a manifest, and
+    window=CENTRE/WIDTH,frame=K of DICOM."""
+
+    def load_classifier(self) -> Classifier:
+        """Load the model."""
+        return load_model(self.model, self.of_model)
+
+    def load_labelled(self, spec: str, classifier: Classifier) -> Cohort:
+        """Load labelled images for it."""
+        reading = parse_settings(Reading, "reading", self.reading)
+        return load_cohort(spec, classifier.shape, classifier.class_names, reading=reading)
+
+
+def say_skipped(images: ImageSet, err: Console) -> None:
+    """Name the first files that were left out, and count them."""
+    for file in images.skipped[:SHOWN]:
+        err.print(f"skipped {file.file}: {file.reason}", style="yellow", markup=False)
+    if images.skipped:
+        err.print(f"{len(images.skipped)} files of {images.spec} skipped.", style="yellow")
