@@ -109,22 +109,31 @@ class Training:
             yield loss.item()
 
     def loss(self, classifier: Classifier, images: Images, labels: Labels) -> Tensor:
-        """Return the mean cross-entropy, with the forward pass in the recipe's precision."""
+        """Return the mean cross-entropy, with the forward pass in the recipe's precision.
+
+        Raises:
+            InputError: If it is not finite.
+        """
         half = self.recipe.precision == "bfloat16"
         with torch.autocast(images.device.type, torch.bfloat16, enabled=half):
-            return F.cross_entropy(classifier(images).float(), labels)
+            loss = F.cross_entropy(classifier(images).float(), labels)
+        if not loss.isfinite():
+            raise InputError(
+                f"the training has diverged (the loss of epoch {self.epoch + 1} is {loss.item()}): "
+                "give another folder and a lower --learning-rate."
+            )
+        return loss
 
     def finish_epoch(self) -> None:
         """Measure on the validation part, keep the best weights, and write a checkpoint."""
         classifier = self.classifier()
-        hits = sum(
-            int(
-                (
-                    classifier.predict(self.data.images.images(batch)) == self.data.labels[batch]
-                ).sum()
-            )
-            for batch in torch.split(self.validation, 64)
+        predictions = torch.cat(
+            [
+                classifier.predict(self.data.images.images(batch))
+                for batch in torch.split(self.validation, 64)
+            ]
         )
+        hits = int((predictions == self.data.labels[self.validation]).sum())
         accuracy = hits / len(self.validation)
         if accuracy >= max((entry["validation_accuracy"] for entry in self.history), default=0.0):
             self.best = {name: t.detach().clone() for name, t in self.network.state_dict().items()}
