@@ -251,7 +251,7 @@ def test_a_training_that_stops_early_says_so(
     card = json.loads((tmp_path / "m" / "model.json").read_text())
     n = len(card["training"]["history"])
     assert n < 90
-    assert f"Stopped after epoch {n} of 90: the validation" in capsys.readouterr().out
+    assert f"Stopped after epoch {n} of 90: the last 1 did not raise" in capsys.readouterr().out
 
 
 def test_skipped_files_are_named(

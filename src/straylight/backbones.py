@@ -10,10 +10,7 @@ from torch import nn
 from straylight.errors import InputError
 
 TORCHVISION = "torchvision:"
-INCEPTIONS = (
-    "googlenet",
-    "inception_v3",
-)  # of torchvision: their builders take what no other's does
+INCEPTIONS = ("googlenet", "inception_v3")  # of torchvision
 # Second and third heads of the Inceptions, which only the training of their first papers used: they are
 # not built, and left out where a file has them.
 AUXILIARY = ("AuxLogits.", "aux1.", "aux2.")

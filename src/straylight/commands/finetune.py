@@ -105,7 +105,7 @@ class FinetuneCommand:
     std: Annotated[tuple[float, float, float] | None, own("std", "FLOAT FLOAT FLOAT")] = None
     """What the backbone divides by."""
     precision: Annotated[Precision | None, own("precision", "{float32,bfloat16}")] = None
-    """Of the forward pass in training; bfloat16 is faster where the processor computes in it."""
+    """Of the forward pass in training; bfloat16 can be faster where the processor computes in it."""
     seed: int = 0
     """Same seed and threads: same model."""
     json: bool = False
@@ -131,8 +131,8 @@ class FinetuneCommand:
         best = max(entry["validation_accuracy"] for entry in history)
         if len(history) < recipe.epochs:
             out.print(
-                f"Stopped after epoch {len(history)} of {recipe.epochs}: the validation accuracy had "
-                f"not risen for {recipe.patience}.",
+                f"Stopped after epoch {len(history)} of {recipe.epochs}: the last {recipe.patience} did "
+                "not raise the validation accuracy.",
                 soft_wrap=True,
             )
         out.print(f"{self.out}: accuracy on held-out training images {100 * best:.1f} %")
