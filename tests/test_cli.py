@@ -200,6 +200,8 @@ def test_bad_training_input_is_refused(
         "--backbone-arg 'pad' must be NAME=VALUE": ["--weights", "none", "--backbone-arg", "pad"],
         "--size must be at least 1": ["--weights", "none", "--size", 0],
         "epochs must be at least 1": ["--weights", "none", "--epochs", 0],
+        "cannot take images of 32 x 32 pixels": ["--weights", "none", "--backbone", "inception_v3"],
+        "test_vit cannot take images of 32": ["--weights", "none", "--backbone", "test_vit"],
     }.items():
         assert message in refusal(capsys, *command(*extra))
 

@@ -32,8 +32,9 @@ def finetune(data: Cohort, recipe: Recipe, out: Path, tracker: Tracker | None = 
         tracker: Is told the progress.
 
     Raises:
-        InputError: If a class has fewer than two images, the weights do not fit, or `out` holds a
-            finished model or a checkpoint of other settings.
+        InputError: If a class has fewer than two images, the weights do not fit, the network cannot
+            take images of this size, the training diverges, or `out` holds a finished model or a
+            checkpoint of other settings.
     """
     tracker = tracker or Silent()
     if (out / "model.json").exists():
@@ -42,6 +43,7 @@ def finetune(data: Cohort, recipe: Recipe, out: Path, tracker: Tracker | None = 
     torch.manual_seed(recipe.seed)
     network = initial_network(recipe, len(data.class_names)).to(memory_format=torch.channels_last)
     run = Training(data, recipe, train=train, validation=validation, network=network, out=out)
+    check_shape(run.classifier(), recipe.backbone)
     run.resume()
     tracker.start(f"training {recipe.backbone}", recipe.epochs * run.steps_per_epoch)
     tracker.advance(run.epoch * run.steps_per_epoch)
@@ -50,6 +52,18 @@ def finetune(data: Cohort, recipe: Recipe, out: Path, tracker: Tracker | None = 
             tracker.advance(1, f"epoch {run.epoch + 1}/{recipe.epochs}, loss {loss:.3f}")
         run.finish_epoch()
     return run.save()
+
+
+def check_shape(classifier: Classifier, backbone: str) -> None:
+    """See that a network takes images of the classifier's shape: some need a size, or a least one."""
+    try:
+        classifier.predict(torch.zeros(1, *classifier.shape))
+    except (AssertionError, RuntimeError, ValueError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+        raise InputError(
+            f"{backbone} cannot take images of {classifier.shape[1]} x {classifier.shape[2]} pixels "
+            f"({reason}): give another --size."
+        ) from error
 
 
 def initial_network(recipe: Recipe, n_classes: int) -> nn.Module:
