@@ -16,7 +16,7 @@ LAYERS = [
     ["backbones", "images", "labels", "reading", "recipe"],
     ["pictures"],
     ["arrays"],
-    ["sources", "classifier", "cohort", "weights"],
+    ["augmentation", "sampling", "schedule", "sources", "classifier", "cohort", "weights"],
     ["attacks", "folding", "modelcard", "surrogates"],
     ["evaluate"],
     ["preflight"],

@@ -241,8 +241,60 @@ def test_bad_training_input_is_refused(
         "--backbone-arg 'pad' must be NAME=VALUE": ["--weights", "none", "--backbone-arg", "pad"],
         "--size must be at least 1": ["--weights", "none", "--size", 0],
         "epochs must be at least 1": ["--weights", "none", "--epochs", 0],
+        "cannot take images of 32 x 32 pixels": ["--weights", "none", "--backbone", "inception_v3"],
+        "test_vit cannot take images of 32": ["--weights", "none", "--backbone", "test_vit"],
     }.items():
         assert message in refusal(capsys, *command(*extra))
+
+
+@pytest.mark.parametrize(
+    ("extra", "told"),
+    [
+        (["--backbone", "mobilenetv2_100"], True),
+        (["--backbone", "mobilenetv2_100", "--mean", 0.5, 0.5, 0.5], False),
+        (["--backbone", "mobilenetv2_100", "--weights", "none"], False),
+        (["--backbone", "inception_v3"], False),
+        (["--backbone", "inception_v3", "--recipe", "minagi2022"], False),
+        (["--backbone", "torchvision:vgg16", "--recipe", "minagi2022"], True),
+    ],
+)
+def test_another_normalisation_of_the_public_weights_is_told(
+    extra: list[object],
+    told: bool,
+    world: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def stop(*_: object) -> None:
+        raise InputError("here it would train")
+
+    monkeypatch.setattr("straylight.commands.finetune.finetune", stop)
+    printed = refusal_after_notes(
+        capsys, "finetune", "--data", world / "medical", "--size", 32, "--out", world / "m", *extra
+    )
+    imagenet = "trained with --mean 0.485 0.456 0.406 --std 0.229 0.224 0.225"
+    assert (imagenet in printed) == told
+    assert printed.count("Note:") == told
+
+
+def refusal_after_notes(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    printed = refusal(capsys, *arguments)
+    assert printed.endswith("straylight: here it would train")
+    return printed
+
+
+def test_a_training_that_stops_early_says_so(
+    world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    straylight(
+        "finetune", "--data", world / "medical", "--backbone", "test_resnet", "--weights", "none",
+        "--size", 32, "--batch-size", 8, "--epochs", 90, "--patience", 1, "--learning-rate", 1e-9,
+        "--out", tmp_path / "m",
+    )  # fmt: skip
+    card = json.loads((tmp_path / "m" / "model.json").read_text())
+    n = len(card["training"]["history"])
+    assert n < 90
+    assert f"Stopped after epoch {n} of 90: the last 1 did not raise" in capsys.readouterr().out
 
 
 def test_skipped_files_are_named(

@@ -1,19 +1,26 @@
 """Training: it learns, repeats, resumes, and never sees what it validates on."""
 
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch import nn
 
+from straylight.augmentation import augment
 from straylight.cohort import Cohort, load_cohort
 from straylight.errors import InputError
 from straylight.finetune import finetune
 from straylight.images import ImageSet
 from straylight.modelcard import load_classifier
 from straylight.progress import Silent
-from straylight.recipe import Recipe, augment, one_cycle, split
+from straylight.recipe import PRESETS, Precision, Recipe
+from straylight.sampling import split
+from straylight.schedule import one_cycle
+from straylight.training import Training
 
 RECIPE = Recipe(backbone="test_resnet", weights="none", epochs=3, batch_size=8, learning_rate=0.05)
 
@@ -60,6 +67,110 @@ def test_an_interrupted_training_ends_as_an_undisturbed_one(data: Cohort, tmp_pa
         )
         assert all(torch.equal(whole[name], resumed[name]) for name in whole)
         assert (out / "model.json").read_text() == (tmp_path / "whole" / "model.json").read_text()
+
+
+def test_early_stopping_is_the_same_after_an_interruption(data: Cohort, tmp_path: Path) -> None:
+    """It ends two epochs after the best one, wherever it was killed: before, in and after those."""
+    recipe = replace(RECIPE, epochs=40, patience=2, schedule="steps")
+    whole = finetune(data, recipe, tmp_path / "whole")
+    history = [entry["validation_accuracy"] for entry in whole.card["training"]["history"]]
+    best = history.index(max(history)) + 1
+    assert len(history) == best + 2 < 40
+    steps = 2  # of an epoch: 22 images in batches of 8
+    for step in (1, best * steps, best * steps + 1, (best + 1) * steps, (best + 2) * steps):
+        out = tmp_path / f"killed-{step}"
+        with pytest.raises(KeyboardInterrupt):
+            finetune(data, recipe, out, KilledAt(step))
+        assert finetune(data, recipe, out).sha256 == whole.sha256
+        assert (out / "model.json").read_text() == (tmp_path / "whole" / "model.json").read_text()
+
+
+@pytest.mark.parametrize(
+    ("patience", "accuracies", "done"),
+    [
+        (0, [0.9, 0.5, 0.5, 0.5, 0.5], False),
+        (0, [0.9, 0.5, 0.5, 0.5, 0.5, 0.5], True),  # all epochs are over
+        (3, [], False),
+        (3, [0.9, 0.5, 0.9], False),
+        (3, [0.9, 0.5, 0.9, 0.9], True),  # equal is not better
+        (3, [0.5, 0.4, 0.9, 0.1, 0.8], False),
+        (1, [0.5, 0.6], False),
+        (1, [0.5, 0.6, 0.6], True),
+    ],
+)
+def test_patience_counts_epochs_since_the_best(
+    patience: int, accuracies: list[float], done: bool, data: Cohort, tmp_path: Path
+) -> None:
+    run = training(replace(RECIPE, epochs=6, patience=patience), data, nn.Linear(1, 2), tmp_path)
+    run.history = [{"loss": 1.0, "validation_accuracy": accuracy} for accuracy in accuracies]
+    run.epoch = len(accuracies)
+    assert run.done is done
+
+
+def training(recipe: Recipe, data: Cohort, network: nn.Module, out: Path) -> Training:
+    index = torch.arange(len(data))
+    return Training(data, recipe, train=index, validation=index, network=network, out=out)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_precision_is_that_of_the_forward_pass_alone(
+    precision: Precision, data: Cohort, tmp_path: Path
+) -> None:
+    network = nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4 * 900, 2)
+    )
+    computed = []
+    network[0].register_forward_hook(lambda _, __, output: computed.append(output.dtype))
+    run = training(replace(RECIPE, precision=precision), data, network, tmp_path)
+    losses = list(run.train_epoch())
+    assert set(computed) == {getattr(torch, precision)}
+    assert len(losses) == 3
+    run.finish_epoch()  # the validation, and a checkpoint
+    assert computed[-1] == torch.float32
+    tensors = load_file(tmp_path / "checkpoint.safetensors")
+    assert {t.dtype for t in tensors.values() if t.is_floating_point()} == {torch.float32}
+    assert sum(name.startswith("momentum.") for name in tensors) == 6
+    assert run.card().training["precision"] == precision
+
+
+def test_bfloat16_is_one_rounding_away(data: Cohort, tmp_path: Path) -> None:
+    """A linear network: the loss is that of inputs and weights rounded to 8 bits of mantissa."""
+    network = nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 2))
+    run = training(replace(RECIPE, precision="bfloat16"), data, network, tmp_path)
+    images, labels = data.images.images(slice(0, 8)), data.labels[:8]
+    classifier = run.classifier()
+    x, w, b = ((images - 0.5) / 0.5).flatten(1), network[1].weight, network[1].bias
+    x, w, b = (t.bfloat16().double() for t in (x, w, b))
+    expected = nn.functional.cross_entropy((x @ w.T + b).bfloat16().double(), labels)
+    assert float(run.loss(classifier, images, labels)) == pytest.approx(float(expected), abs=4e-3)
+
+
+def test_bfloat16_is_in_the_card_and_is_resumed(data: Cohort, tmp_path: Path) -> None:
+    recipe = replace(RECIPE, precision="bfloat16")
+    whole = finetune(data, recipe, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        finetune(data, recipe, tmp_path / "killed", KilledAt(4))
+    assert finetune(data, recipe, tmp_path / "killed").sha256 == whole.sha256
+    card = json.loads((tmp_path / "whole" / "model.json").read_text())
+    assert card["training"]["precision"] == "bfloat16"
+    assert torch.equal(whole.predict_all(data.images), data.labels)
+    assert finetune(data, RECIPE, tmp_path / "full").sha256 != whole.sha256
+
+
+def test_the_papers_recipe_is_resumed_as_well(data: Cohort, tmp_path: Path) -> None:
+    settings = PRESETS["minagi2022"] | {"epochs": 3, "drops": (1, 2), "batch_size": 8}
+    recipe = Recipe(backbone="test_resnet", weights="none", **settings)
+    whole = finetune(data, recipe, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        finetune(data, recipe, tmp_path / "killed", KilledAt(4))
+    assert finetune(data, recipe, tmp_path / "killed").sha256 == whole.sha256
+
+
+def test_a_training_that_diverges_is_refused(data: Cohort, tmp_path: Path) -> None:
+    recipe = replace(RECIPE, learning_rate=1e30)
+    with pytest.raises(InputError, match=r"diverged .the loss of epoch \d is .*--learning-rate"):
+        finetune(data, recipe, tmp_path)
+    assert not (tmp_path / "model.json").exists()
 
 
 def test_a_training_in_the_way_is_kept(data: Cohort, tmp_path: Path) -> None:

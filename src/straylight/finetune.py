@@ -10,7 +10,8 @@ from straylight.classifier import Classifier
 from straylight.cohort import Cohort
 from straylight.errors import InputError
 from straylight.progress import Silent, Tracker
-from straylight.recipe import PRETRAINED, RANDOM, Recipe, split
+from straylight.recipe import PRETRAINED, RANDOM, Recipe
+from straylight.sampling import split
 from straylight.training import Training
 from straylight.weights import load_weights
 
@@ -20,7 +21,9 @@ LINEAR = 2  # dimensions of a linear layer's weight
 def finetune(data: Cohort, recipe: Recipe, out: Path, tracker: Tracker | None = None) -> Classifier:
     """Train, keep the best epoch on the validation part, and write the classifier to `out`.
 
-    Interrupted training goes on after its last finished epoch, to the same result.
+    The validation part is held out of `data`. (Hirano, Minagi & Takemoto 2021 and Minagi et al. 2022
+    kept the epoch that did best on their test images, which flatters the accuracy there.) Interrupted
+    training goes on after its last finished epoch, to the same result.
 
     Args:
         data: Labelled training images; test images have no business here.
@@ -29,8 +32,9 @@ def finetune(data: Cohort, recipe: Recipe, out: Path, tracker: Tracker | None = 
         tracker: Is told the progress.
 
     Raises:
-        InputError: If a class has fewer than two images, the weights do not fit, or `out` holds a
-            finished model or a checkpoint of other settings.
+        InputError: If a class has fewer than two images, the weights do not fit, the network cannot
+            take images of this size, the training diverges, or `out` holds a finished model or a
+            checkpoint of other settings.
     """
     tracker = tracker or Silent()
     if (out / "model.json").exists():
@@ -39,14 +43,27 @@ def finetune(data: Cohort, recipe: Recipe, out: Path, tracker: Tracker | None = 
     torch.manual_seed(recipe.seed)
     network = initial_network(recipe, len(data.class_names)).to(memory_format=torch.channels_last)
     run = Training(data, recipe, train=train, validation=validation, network=network, out=out)
+    check_shape(run.classifier(), recipe.backbone)
     run.resume()
     tracker.start(f"training {recipe.backbone}", recipe.epochs * run.steps_per_epoch)
     tracker.advance(run.epoch * run.steps_per_epoch)
-    while run.epoch < recipe.epochs:
+    while not run.done:
         for loss in run.train_epoch():
             tracker.advance(1, f"epoch {run.epoch + 1}/{recipe.epochs}, loss {loss:.3f}")
         run.finish_epoch()
     return run.save()
+
+
+def check_shape(classifier: Classifier, backbone: str) -> None:
+    """See that a network takes images of the classifier's shape: some need a size, or a least one."""
+    try:
+        classifier.predict(torch.zeros(1, *classifier.shape))
+    except (AssertionError, RuntimeError, ValueError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+        raise InputError(
+            f"{backbone} cannot take images of {classifier.shape[1]} x {classifier.shape[2]} pixels "
+            f"({reason}): give another --size."
+        ) from error
 
 
 def initial_network(recipe: Recipe, n_classes: int) -> nn.Module:

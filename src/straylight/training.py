@@ -10,11 +10,15 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from straylight.augmentation import augment
 from straylight.classifier import Classifier
 from straylight.cohort import Cohort
 from straylight.errors import InputError
 from straylight.modelcard import ModelCard, save_classifier
-from straylight.recipe import Recipe, augment, one_cycle
+from straylight.recipe import Recipe
+from straylight.sampling import balanced_order, oversample
+from straylight.schedule import learning_rate
+from straylight.tensors import Images, Labels
 
 CHECKPOINT = "checkpoint.safetensors"
 
@@ -41,7 +45,11 @@ class Training:
         self.optimiser = torch.optim.SGD(
             network.parameters(), momentum=0.9, nesterov=True, weight_decay=recipe.weight_decay
         )
-        self.steps_per_epoch = max(1, len(train) // recipe.batch_size)
+        # What an epoch draws from: indices of images, of the rarer classes several times.
+        self.pool = train
+        if recipe.sampling == "oversampled":
+            self.pool = train[oversample(data.labels[train], recipe.seed)]
+        self.steps_per_epoch = max(1, len(self.pool) // recipe.batch_size)
         self.settings = json.dumps(asdict(replace(recipe, weights=Path(recipe.weights).name)))
 
     def classifier(self) -> Classifier:
@@ -65,6 +73,21 @@ class Training:
             training=training,
         )
 
+    @property
+    def done(self) -> bool:
+        """Whether all epochs are over, or the last `patience` of them were no better than before."""
+        accuracies = [entry["validation_accuracy"] for entry in self.history]
+        patience = self.recipe.patience
+        stale = len(accuracies) - 1 - accuracies.index(max(accuracies)) if accuracies else 0
+        return self.epoch >= self.recipe.epochs or 0 < patience <= stale
+
+    def draw(self, generator: torch.Generator) -> Tensor:
+        """Return the indices of the images of one epoch, in order."""
+        n = self.steps_per_epoch * self.recipe.batch_size
+        if self.recipe.sampling == "oversampled":
+            return self.pool[torch.randperm(len(self.pool), generator=generator)[:n]]
+        return self.pool[balanced_order(self.data.labels[self.pool], n, generator)]
+
     def train_epoch(self) -> Iterator[float]:
         """Take the steps of one epoch; yield the loss of each."""
         # Every epoch has its own seed, so that a resumed run repeats the undisturbed one.
@@ -72,37 +95,45 @@ class Training:
         generator = torch.Generator().manual_seed(self.recipe.seed * 100_003 + self.epoch + 1)
         classifier = self.classifier()
         self.network.requires_grad_(True).train()
-        labels = self.data.labels[self.train]
-        weights = 1.0 / labels.bincount()[labels]
-        order = torch.multinomial(
-            weights.double(),
-            self.steps_per_epoch * self.recipe.batch_size,
-            True,
-            generator=generator,
-        )
-        total = self.recipe.epochs * self.steps_per_epoch
-        for step, batch in enumerate(torch.split(self.train[order], self.recipe.batch_size)):
-            done = self.epoch * self.steps_per_epoch + step
-            self.optimiser.param_groups[0]["lr"] = one_cycle(done, total, self.recipe.learning_rate)
+        first = self.epoch * self.steps_per_epoch
+        batches = torch.split(self.draw(generator), self.recipe.batch_size)
+        for step, batch in enumerate(batches, first):
+            rate = learning_rate(self.recipe, step, self.steps_per_epoch)
+            self.optimiser.param_groups[0]["lr"] = rate
             images = augment(self.data.images.images(batch), self.recipe, generator)
-            loss = F.cross_entropy(classifier(images), self.data.labels[batch])
+            loss = self.loss(classifier, images, self.data.labels[batch])
             self.optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             self.optimiser.step()
             self.losses.append(loss.item())
             yield loss.item()
 
+    def loss(self, classifier: Classifier, images: Images, labels: Labels) -> Tensor:
+        """Return the mean cross-entropy, with the forward pass in the recipe's precision.
+
+        Raises:
+            InputError: If it is not finite.
+        """
+        half = self.recipe.precision == "bfloat16"
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=half):
+            loss = F.cross_entropy(classifier(images).float(), labels)
+        if not loss.isfinite():
+            raise InputError(
+                f"the training has diverged (the loss of epoch {self.epoch + 1} is {loss.item()}): "
+                "give another folder and a lower --learning-rate."
+            )
+        return loss
+
     def finish_epoch(self) -> None:
         """Measure on the validation part, keep the best weights, and write a checkpoint."""
         classifier = self.classifier()
-        hits = sum(
-            int(
-                (
-                    classifier.predict(self.data.images.images(batch)) == self.data.labels[batch]
-                ).sum()
-            )
-            for batch in torch.split(self.validation, 64)
+        predictions = torch.cat(
+            [
+                classifier.predict(self.data.images.images(batch))
+                for batch in torch.split(self.validation, 64)
+            ]
         )
+        hits = int((predictions == self.data.labels[self.validation]).sum())
         accuracy = hits / len(self.validation)
         if accuracy >= max((entry["validation_accuracy"] for entry in self.history), default=0.0):
             self.best = {name: t.detach().clone() for name, t in self.network.state_dict().items()}

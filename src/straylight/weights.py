@@ -6,7 +6,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from straylight.backbones import head_prefixes
+from straylight.backbones import AUXILIARY, head_prefixes
 from straylight.errors import InputError
 
 
@@ -31,6 +31,7 @@ def load_weights(network: nn.Module, path: Path, *, new_head: bool = False) -> N
             "since they can run code: convert it with safetensors.torch.save_file."
         ) from error
     target = network.state_dict()
+    weights = {n: w for n, w in weights.items() if n in target or not n.startswith(AUXILIARY)}
     if new_head:
         head = head_prefixes(network)
         weights = {name: w for name, w in weights.items() if not name.startswith(head)}

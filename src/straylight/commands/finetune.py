@@ -1,20 +1,51 @@
 """`straylight finetune`."""
 
 import json
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Annotated
 
+import tyro
 from rich.console import Console
 
+from straylight.backbones import own_normalisation
 from straylight.cohort import load_cohort
 from straylight.errors import InputError
 from straylight.finetune import finetune
 from straylight.progress import progress
 from straylight.reading import Reading
-from straylight.recipe import PRETRAINED, Flips, Recipe
+from straylight.recipe import (
+    PRESETS,
+    PRETRAINED,
+    RANDOM,
+    SIZES,
+    Flips,
+    Precision,
+    Preset,
+    Recipe,
+    Sampling,
+)
 from straylight.settings import parse_settings
 from straylight.tensors import Shape
 from straylight.terminal import print_json
+
+
+def own(name: str, metavar: str) -> object:
+    """Describe an option that counts for more than the recipe: None leaves it to that."""
+    base = {field.name: field.default for field in fields(Recipe)} | {"size": SIZES["one-cycle"]}
+    paper = PRESETS["minagi2022"] | {"size": SIZES["minagi2022"]}
+    hint = f"(default: {written(base[name])}"
+    if name in paper:
+        hint += f"; minagi2022: {written(paper[name])}"
+    return tyro.conf.arg(metavar=metavar, help_behavior_hint=hint + ")")
+
+
+def written(value: object) -> str:
+    """Write a setting as it is typed."""
+    if isinstance(value, tuple):
+        return " ".join(map(written, value)) or "none"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,46 +71,57 @@ class FinetuneCommand:
     reading: str = ""
     """How the images are read: file=COLUMN,label=COLUMN,root=FOLDER of a manifest, and
     window=CENTRE/WIDTH,frame=K of DICOM."""
-    size: int = 224
+    recipe: Preset = "one-cycle"
+    """Settings that belong together: 'one-cycle', or 'minagi2022', the paper's. What is given beside it
+    counts for more."""
+    size: Annotated[int | None, own("size", "INT")] = None
     """Side of the images in pixels."""
     grey: bool = False
     """Train on one grey channel instead of RGB."""
-    epochs: int = 8
-    """Passes over the training images."""
-    learning_rate: float = 0.02
-    """Peak of the one-cycle learning rate."""
-    batch_size: int = 32
+    epochs: Annotated[int | None, own("epochs", "INT")] = None
+    """Passes over the training images, at most."""
+    patience: Annotated[int | None, own("patience", "INT")] = None
+    """Stop after so many epochs without a better validation accuracy (0: never)."""
+    learning_rate: Annotated[float | None, own("learning_rate", "FLOAT")] = None
+    """Peak of the one cycle, or rate before the first drop."""
+    drops: Annotated[tuple[int, ...] | None, own("drops", "INT [INT ...]")] = None
+    """Epochs done when the learning rate falls to a tenth."""
+    batch_size: Annotated[int | None, own("batch_size", "INT")] = None
     """Images in a step."""
-    flips: Flips = "horizontal"
+    weight_decay: Annotated[float | None, own("weight_decay", "FLOAT")] = None
+    """L2 penalty."""
+    validation: Annotated[float | None, own("validation", "FLOAT")] = None
+    """Share of each class held out to choose the best epoch."""
+    sampling: Annotated[Sampling | None, own("sampling", "{balanced,oversampled}")] = None
+    """Draw classes equally often, or copy images of the rarer ones."""
+    flips: Annotated[Flips | None, own("flips", "{none,horizontal,both}")] = None
     """Mirror the training images: left-right, and with 'both' upside down as well."""
-    mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    rotation: Annotated[float | None, own("rotation", "DEGREES")] = None
+    """Rotate the training images by up to so many degrees."""
+    shift: Annotated[float | None, own("shift", "FLOAT")] = None
+    """Shift them by up to this share of their side."""
+    mean: Annotated[tuple[float, float, float] | None, own("mean", "FLOAT FLOAT FLOAT")] = None
     """What the backbone subtracts from images in [0, 1], for red, green and blue."""
-    std: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    std: Annotated[tuple[float, float, float] | None, own("std", "FLOAT FLOAT FLOAT")] = None
     """What the backbone divides by."""
+    precision: Annotated[Precision | None, own("precision", "{float32,bfloat16}")] = None
+    """Of the forward pass in training; bfloat16 can be faster where the processor computes in it."""
     seed: int = 0
     """Same seed and threads: same model."""
     json: bool = False
     """Print the model card as JSON."""
 
     def run(self, out: Console, err: Console) -> None:
-        recipe = Recipe(
-            backbone=self.backbone,
-            backbone_args=parse_arguments(self.backbone_arg),
-            weights=self.weights,
-            epochs=self.epochs,
-            learning_rate=self.learning_rate,
-            batch_size=self.batch_size,
-            flips=self.flips,
-            mean=self.mean,
-            std=self.std,
-            seed=self.seed,
-        )
-        if self.size < 1:
-            raise InputError(f"--size must be at least 1 pixel, not {self.size}.")
-        shape: Shape = (1 if self.grey else 3, self.size, self.size)
+        recipe = self.chosen()
+        size = SIZES[self.recipe] if self.size is None else self.size
+        if size < 1:
+            raise InputError(f"--size must be at least 1 pixel, not {size}.")
+        shape: Shape = (1 if self.grey else 3, size, size)
         data = load_cohort(
             self.data, shape, reading=parse_settings(Reading, "reading", self.reading)
         )
+        if self.mean is None and self.std is None and recipe.weights != RANDOM:
+            hint_normalisation(recipe, err)
         with progress(err) as tracker:
             classifier = finetune(data, recipe, self.out, tracker)
         if self.json:
@@ -87,11 +129,42 @@ class FinetuneCommand:
             return
         history = classifier.card["training"]["history"]
         best = max(entry["validation_accuracy"] for entry in history)
+        if len(history) < recipe.epochs:
+            out.print(
+                f"Stopped after epoch {len(history)} of {recipe.epochs}: the last {recipe.patience} did "
+                "not raise the validation accuracy.",
+                soft_wrap=True,
+            )
         out.print(f"{self.out}: accuracy on held-out training images {100 * best:.1f} %")
         out.print(
             f"Next: straylight audit --model {self.out} --natural PHOTOS --cohort TEST --zeta 0.02",
             soft_wrap=True,
         )
+
+    def chosen(self) -> Recipe:
+        """Return the recipe, with what was given beside it."""
+        given = {field.name: getattr(self, field.name, None) for field in fields(Recipe)}
+        given["backbone_args"] = parse_arguments(self.backbone_arg)
+        settings = PRESETS[self.recipe] | {k: v for k, v in given.items() if v is not None}
+        return Recipe(**settings)
+
+
+def hint_normalisation(recipe: Recipe, err: Console) -> None:
+    """Say it where the public weights were trained with another normalisation than the recipe's."""
+    said = own_normalisation(recipe.backbone, recipe.backbone_args)
+    if said is None or all(
+        math.isclose(public, here, abs_tol=0.01)
+        for public, here in zip((*said[0], *said[1]), recipe.mean + recipe.std, strict=False)
+    ):
+        return
+    mean, std = map(written, said)
+    err.print(
+        f"Note: the public weights of {recipe.backbone} were trained with --mean {mean} --std {std}; "
+        f"this training has {written(recipe.mean)} and {written(recipe.std)}.",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def parse_arguments(pairs: tuple[str, ...]) -> dict[str, object]:
