@@ -143,7 +143,7 @@ class AuditCommand:
         images = self.load(self.training or "", classifier).images
         generator = torch.Generator().manual_seed(self.seed)
         chosen = torch.randperm(len(images), generator=generator)[: self.photographs or N_TRAINING]
-        return ImageSet(images.pixels[chosen], images.spec)
+        return images.subset(chosen)
 
     def plan(self, class_names: tuple[str, ...]) -> Plan:
         """Turn the options into settings."""
