@@ -60,7 +60,7 @@ class ImageSet:
         digest = hashlib.sha256(str((len(self), *self.shape)).encode())
         for start in range(0, len(self), CHUNK):
             chunk = self.pixels_at(slice(start, start + CHUNK))
-            digest.update(chunk.contiguous().flatten().numpy())
+            digest.update(chunk.numpy().tobytes())
         return digest.hexdigest()
 
     def digests(self) -> set[str]:
