@@ -1,5 +1,6 @@
 """Hugging Face data sets, on their hub or in a folder, read row by row by their own package."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -73,7 +74,7 @@ class Split:
         import fsspec
 
         try:
-            with fsspec.open(path, "rb") as stream:
+            with fsspec.open(path, "rb") as stream:  # type: ignore[no-untyped-call]
                 found: bytes = stream.read()
                 return found
         except Exception as error:
@@ -91,7 +92,7 @@ def open_split(spec: str, default: str | None) -> Iterator[Split]:
         raise InputError(f"{spec} needs datasets: 'pip install straylight[hf]'.") from None
     with quiet(datasets), TemporaryDirectory() as folder:
         try:
-            builder = datasets.load_dataset_builder(name, cache_dir=folder)
+            builder: Any = datasets.load_dataset_builder(name, cache_dir=folder)
             if builder.info.builder_name not in READERS:
                 raise InputError(
                     f"{spec} is read as {builder.info.builder_name}: only image folders, Parquet and "
@@ -130,15 +131,18 @@ def parse(spec: str, default: str | None) -> tuple[str, str]:
 
 @contextmanager
 def quiet(datasets: ModuleType) -> Iterator[None]:
-    """Keep the package from printing, for the time of a context."""
-    log, bars = datasets.utils.logging, datasets.utils.is_progress_bar_enabled()
-    level = log.get_verbosity()
-    log.set_verbosity(log.CRITICAL)
+    """Keep the package and the one it downloads with from printing, for the time of a context."""
+    bars = not datasets.utils.are_progress_bars_disabled()
+    loggers = [logging.getLogger(name) for name in ("datasets", "huggingface_hub")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
     datasets.disable_progress_bars()
     try:
         yield
     finally:
-        log.set_verbosity(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
         if bars:
             datasets.enable_progress_bars()
 

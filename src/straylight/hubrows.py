@@ -39,7 +39,7 @@ def open_photographs(spec: str, n: int | None, seed: int) -> Iterator[Selection]
                 yield File(index, partial(split.read, row[column]))
             if index + 1 < (n or 1):
                 raise InputError(
-                    f"{spec} has {index + 1} photographs, fewer than the {n or 1} asked for."
+                    f"{spec} has {index + 1} photographs in this split, fewer than the {n or 1} asked for."
                 )
 
         yield Selection(

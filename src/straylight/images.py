@@ -12,7 +12,7 @@ from straylight.ball import Norm, image_norms
 from straylight.tensors import Batch, Images, Pixels, Shape, from_pixels
 
 RGB = 3
-CHUNK = 256  # images that are looked at together
+CHUNK = 64  # images that are digested together
 
 
 @dataclass(frozen=True)
@@ -89,5 +89,5 @@ class ImageSet:
 
     def mean_norm(self, norm: Norm) -> float:
         """Mean norm of an image in [0, 1], over all channels and pixels."""
-        norms = [image_norms(batch, norm).double() for batch in self.batches(CHUNK)]
+        norms = [image_norms(batch, norm).double() for batch in self.batches(256)]
         return float(torch.cat(norms).mean())

@@ -57,11 +57,14 @@ class AuditCommand:
     """A folder that 'straylight finetune' wrote, timm:NAME or torchvision:NAME with --weights, FILE.onnx,
     or python:MODULE:FUNCTION, which is run."""
     natural: str
-    """The attacker's photographs: a folder (any depth), .zip, .tar, .npy, .npz, or builtin:photos.
-    Drawings, where there are none: builtin:noise, builtin:jigsaw, builtin:dead-leaves."""
+    """The attacker's photographs: a folder (any depth), .zip, .tar, several ('shards/{000..009}.tar'),
+    .npy, .npz, hf:NAME_OR_FOLDER:SPLIT, builtin:photos; drawn as in the paper: imagenet:FOLDER or
+    openimages:FOLDER. Drawings, where there are none: builtin:noise, builtin:jigsaw,
+    builtin:dead-leaves."""
     cohort: str
     """The labelled medical test images: class folders (or a .zip or .tar of them), a manifest (.csv or
-    .parquet: file,label), .npz, X_NAME.npy, or medmnist:NAME@SIZE:test. Files may be DICOM."""
+    .parquet: file,label), .npz, X_NAME.npy, medmnist:NAME@SIZE:test, or hf:NAME_OR_FOLDER:SPLIT. Files
+    may be DICOM."""
     out: Path
     """Folder for audit.json, the perturbations and report.html; a killed audit there goes on."""
     of_model: OfModel = NOTHING_SAID
@@ -80,14 +83,16 @@ class AuditCommand:
     targeted_method: tuple[str, ...] = ()
     """Attacks to aim at the targets (default: those of --method)."""
     photographs: Annotated[int | None, INT] = None
-    """How many photographs to use (default: all)."""
+    """How many photographs to use (default: all; 100,000 of imagenet: and openimages:)."""
+    no_cache: bool = False
+    """Neither keep the decoded photographs on the disk nor take them from there."""
     adaptation: str = ""
     """Of @adapted: n=3000,steps=120,batch_size=24,layers=20,smallest_crop=0.15,mix=0.5."""
     training: Annotated[str | None, STR] = None
     """For methods @medical: labelled medical images, none of them in --cohort."""
     reading: str = ""
-    """How medical images are read: file=COLUMN,label=COLUMN,root=FOLDER of a manifest, and
-    window=CENTRE/WIDTH,frame=K of DICOM."""
+    """How medical images are read: file=COLUMN,label=COLUMN of a manifest or hf:, root=FOLDER of a
+    manifest, and window=CENTRE/WIDTH,frame=K of DICOM."""
     public: Annotated[str | None, STR] = None
     """For lift and disrupt: the public weights (.safetensors, or 'pretrained') that it came from."""
     control_seeds: int = 3
@@ -107,7 +112,11 @@ class AuditCommand:
         classifier = load_model(self.model, self.of_model)
         plan = self.plan(classifier.class_names)
         photographs = load_natural(
-            self.natural, classifier.shape, n=self.photographs, seed=self.seed
+            self.natural,
+            classifier.shape,
+            n=self.photographs,
+            seed=self.seed,
+            cache=not self.no_cache,
         )
         cohort = self.load(self.cohort, classifier)
         public = None if self.public is None else public_network(classifier, self.public)
