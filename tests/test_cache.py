@@ -371,7 +371,7 @@ def test_images_larger_than_memory_are_audited(tmp_path: Path, folder: Path) -> 
             archive.writestr(f"{number:04}.png", stream.getvalue())
     done = subprocess.run(
         [sys.executable, "-c", MEMORY, str(tmp_path / "photos.zip"), str(2**25)],
-        capture_output=True, text=True, timeout=120, check=False,
+        capture_output=True, text=True, timeout=900, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     first, second = done.stdout.splitlines()

@@ -2,6 +2,7 @@
 
 import io
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import datasets
@@ -24,7 +25,7 @@ SHAPE = (3, 20, 24)
 @pytest.fixture(autouse=True)
 def no_traces(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
+) -> Iterator[None]:
     """Nothing is printed, and what the package notes is in a temporary folder that is gone."""
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
