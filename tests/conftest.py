@@ -1,5 +1,8 @@
 """One thread for all tests, and no deadlines: figures do not depend on the machine."""
 
+import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +16,15 @@ settings.register_profile("straylight", deadline=None)
 settings.load_profile("straylight")
 
 SHARED = Path(__file__).parent.parent.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache() -> Iterator[None]:
+    """Keep decoded photographs in a folder of the tests' own."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["STRAYLIGHT_CACHE"] = folder
+        yield
+    del os.environ["STRAYLIGHT_CACHE"]
 
 
 @pytest.fixture

@@ -10,13 +10,16 @@ from numpy.typing import NDArray
 from straylight.arrays import NPZ, from_array, load_arrays, load_pair, of_split
 from straylight.containers import Container, is_container, open_container
 from straylight.errors import InputError
+from straylight.hub import HF
+from straylight.hubrows import open_labelled
 from straylight.images import ImageSet, Skipped
 from straylight.labels import number_array, number_names
 from straylight.manifest import PARQUET, read_manifest
 from straylight.medmnist import MEDMNIST, load_medmnist
 from straylight.multilabel import Names, findings_of
-from straylight.pictures import find_pictures, read_pictures
+from straylight.pictures import find_pictures
 from straylight.reading import Reading
+from straylight.selection import collect, read_pictures
 from straylight.tensors import Labels, Shape
 
 
@@ -52,8 +55,8 @@ def load_cohort(
             with the columns ``file,label`` (files relative to the manifest); a `.npz` file with
             ``images`` and ``labels`` (class numbers, names, one-hot, or 0 or 1 for each finding), and
             optionally ``class_names``; one in MedMNIST's layout, with its split: ``FILE.npz:test``;
-            ``X_NAME.npy`` beside ``y_NAME.npy``; or ``medmnist:NAME@SIZE:SPLIT``. Image files may be
-            DICOM.
+            ``X_NAME.npy`` beside ``y_NAME.npy``; ``medmnist:NAME@SIZE:SPLIT``; or
+            ``hf:NAME_OR_FOLDER:SPLIT`` (see `open_labelled`). Image files may be DICOM.
         shape: Channels, height and width of the classifier's images.
         class_names: The classifier's classes, in its order. None: the sorted names found. Where they are
             findings (``no F``, ``F``, or ``no finding``, ``F``, ``G``, ...), labels may be lists of
@@ -67,6 +70,8 @@ def load_cohort(
     reading = reading or Reading()
     if str(spec).startswith(MEDMNIST):
         return from_arrays(load_medmnist(str(spec)), shape, class_names, str(spec))
+    if str(spec).startswith(HF):
+        return from_hub(str(spec), shape, class_names, reading)
     file, _, split = str(spec).partition(f"{NPZ}:")
     if split:
         arrays = load_arrays(Path(file + NPZ))
@@ -81,10 +86,9 @@ def load_cohort(
         )
     if path.suffix.lower() in {".csv", PARQUET}:
         return from_manifest(path, shape, class_names, reading)
-    if path.suffix == NPZ:
-        return from_arrays(load_arrays(path), shape, class_names, str(path))
-    if path.suffix == ".npy":
-        return from_arrays(load_pair(path), shape, class_names, str(path))
+    if path.suffix in {NPZ, ".npy"}:
+        arrays = load_arrays(path) if path.suffix == NPZ else load_pair(path)
+        return from_arrays(arrays, shape, class_names, str(path))
     raise InputError(
         f"{path} is no folder, archive (.zip, .tar), manifest (.csv, .parquet), .npz or .npy file: give "
         "the labelled images as one of them."
@@ -138,6 +142,23 @@ def from_manifest(
             class_names=class_names,
             reading=reading,
         )
+
+
+def from_hub(spec: str, shape: Shape, class_names: Names | None, reading: Reading) -> Cohort:
+    """Read a split of a Hugging Face data set; numbers without names count the model's classes."""
+    with open_labelled(spec, reading) as rows:
+        images, kept = collect(rows.chosen, shape, reading)
+    numbered = [label for label in rows.labels if isinstance(label, int)]
+    names = class_names or rows.class_names or list(map(str, range(max(numbered, default=0) + 1)))
+    if numbered and not 0 <= min(numbered) <= max(numbered) < len(names):
+        raise InputError(f"{spec} has labels outside 0..{len(names) - 1}, the model's classes.")
+    labels = [names[label] if isinstance(label, int) else label for label in rows.labels]
+    told = number_names(labels, names if numbered else class_names or rows.class_names, spec)
+    stay = [place for place, row in enumerate(kept) if row in told.numbers]
+    left_out = tuple(Skipped(f"row {row}", reason) for row, reason in told.left_out.items())
+    numbers = torch.tensor([told.numbers[kept[place]] for place in stay])
+    found = replace(images.subset(torch.tensor(stay)), skipped=images.skipped + left_out)
+    return Cohort(found, numbers, told.class_names)
 
 
 def from_files(

@@ -66,6 +66,10 @@ class Container(ABC):
             raise ValueError(f"larger than {LARGEST // 2**20} MiB")
         return self.head(name, size)
 
+    @abstractmethod
+    def on_disk(self, name: str) -> Path:
+        """Return the file on disk that holds a file, or is it."""
+
     def order(self, names: list[str]) -> list[str]:
         """Return names in the order in which they are read fastest."""
         return names
@@ -94,6 +98,9 @@ class Folder(Container):
     def head(self, name: str, largest: int) -> bytes:
         with readable(), (self.path / name).open("rb") as stream:
             return stream.read(largest)
+
+    def on_disk(self, name: str) -> Path:
+        return self.path / name
 
 
 @dataclass(frozen=True)
@@ -137,6 +144,9 @@ class Archive(Container):
             assert stream is not None  # it is a regular file
             with stream:
                 return stream.read(largest)
+
+    def on_disk(self, name: str) -> Path:
+        return Path(self.spec)
 
 
 def zip_entries(file: zipfile.ZipFile) -> dict[str, Entry]:

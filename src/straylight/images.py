@@ -1,4 +1,4 @@
-"""A set of images, decoded once and kept as uint8."""
+"""A set of images, decoded once and kept as uint8, in memory or in a file that is mapped into it."""
 
 import hashlib
 from collections.abc import Iterator
@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
+from jaxtyping import Int64
 
 from straylight.ball import Norm, image_norms
-from straylight.tensors import Images, Pixels, Shape, from_pixels
+from straylight.tensors import Batch, Images, Pixels, Shape, from_pixels
 
 RGB = 3
+CHUNK = 64  # images that are digested together
 
 
 @dataclass(frozen=True)
@@ -26,38 +28,59 @@ class ImageSet:
     """Images of one shape.
 
     Attributes:
-        pixels: uint8, (N, C, H, W).
+        stored: uint8, (N, C, H, W). May be a file mapped into memory, larger than memory and not to be
+            written to: take what is needed by `pixels_at`, `images` or `batches`.
         spec: Where they came from, as the user wrote it.
         skipped: What was left out: it could not be read, or has no one label.
+        rows: Which of `stored` are in the set, in its order (None: all).
     """
 
-    pixels: Pixels
+    stored: Pixels
     spec: str
     skipped: tuple[Skipped, ...] = field(default=())
+    rows: Int64[torch.Tensor, "rows"] | None = None
 
     def __len__(self) -> int:
-        return len(self.pixels)
+        return len(self.stored if self.rows is None else self.rows)
 
     @property
     def shape(self) -> Shape:
         """Channels, height, width."""
-        _, channels, height, width = self.pixels.shape
+        _, channels, height, width = self.stored.shape
         return channels, height, width
+
+    @property
+    def pixels(self) -> Pixels:
+        """All pixels, uint8 (N, C, H, W), in memory if the set is a part of another."""
+        return self.pixels_at(slice(None))
 
     @cached_property
     def sha256(self) -> str:
         """Digest of the decoded pixels and their shape: the same for the same images in any container."""
-        digest = hashlib.sha256(str(tuple(self.pixels.shape)).encode())
-        digest.update(self.pixels.contiguous().numpy().tobytes())
+        digest = hashlib.sha256(str((len(self), *self.shape)).encode())
+        for start in range(0, len(self), CHUNK):
+            chunk = self.pixels_at(slice(start, start + CHUNK))
+            digest.update(chunk.numpy().tobytes())
         return digest.hexdigest()
 
     def digests(self) -> set[str]:
         """Digest of the decoded pixels of each image."""
-        return {hashlib.sha256(image.numpy().tobytes()).hexdigest() for image in self.pixels}
+        pixels = (self.pixels_at(slice(index, index + 1)) for index in range(len(self)))
+        return {hashlib.sha256(image.numpy().tobytes()).hexdigest() for image in pixels}
+
+    def subset(self, index: Batch) -> "ImageSet":
+        """Choose images, in the order of `index`, without copying them."""
+        return ImageSet(
+            self.stored, self.spec, rows=index if self.rows is None else self.rows[index]
+        )
+
+    def pixels_at(self, index: torch.Tensor | slice) -> Pixels:
+        """Return the pixels of the images at `index`, uint8 (n, C, H, W)."""
+        return self.stored[index if self.rows is None else self.rows[index]]
 
     def images(self, index: torch.Tensor | slice) -> Images:
         """Return the images at `index` as float32 in [0, 1]."""
-        return from_pixels(self.pixels[index])
+        return from_pixels(self.pixels_at(index))
 
     def batches(self, batch_size: int) -> Iterator[Images]:
         """Yield all images in order."""

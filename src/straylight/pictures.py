@@ -1,18 +1,16 @@
-"""Image files: found, decoded to 8-bit pixels, and counted where they cannot be."""
+"""Image files: found, and decoded to 8-bit pixels."""
 
 import io
 import warnings
 from pathlib import PurePosixPath
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from straylight.containers import Container
 from straylight.dicom import MAGIC, PREAMBLE, DicomView, is_dicom, read_dicom
-from straylight.errors import InputError
-from straylight.images import RGB, ImageSet, Skipped
+from straylight.images import RGB
 from straylight.tensors import Shape
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"})
@@ -84,30 +82,3 @@ def is_picture(container: Container, name: str, dicom: bool) -> bool:
         return is_dicom(container.head(name, PREAMBLE + len(MAGIC)))
     except ValueError:
         return False
-
-
-def read_pictures(
-    container: Container, names: list[str], shape: Shape, spec: str, view: DicomView | None = None
-) -> tuple[ImageSet, list[int]]:
-    """Decode files; skip, count and name those that cannot be read.
-
-    Returns:
-        The images, and for each the index of its name.
-
-    Raises:
-        InputError: If not one can be read.
-    """
-    decoded: dict[str, NDArray[np.uint8]] = {}
-    reasons: dict[str, str] = {}
-    for name in container.order(list(dict.fromkeys(names))):
-        try:
-            decoded[name] = decode(container.read(name), shape, view)
-        except ValueError as error:
-            reasons[name] = str(error)
-    skipped = tuple(Skipped(name, reasons[name]) for name in names if name in reasons)
-    if not decoded:
-        first = f" (first: {skipped[0].file}: {skipped[0].reason})" if skipped else ""
-        raise InputError(f"none of the {len(names)} image files of {spec} can be read{first}.")
-    kept = [index for index, name in enumerate(names) if name in decoded]
-    pixels = torch.from_numpy(np.stack([decoded[names[index]] for index in kept]))
-    return ImageSet(pixels, spec, skipped), kept

@@ -69,7 +69,7 @@ def describe_natural(
     photographs: ImageSet, folder: Path, adapted: dict[str, Any] | None
 ) -> NaturalInfo:
     """Say what the attacks were made from, and keep a few photographs for the report."""
-    write_array(folder / PHOTOGRAPHS, photographs.pixels[:N_EXAMPLES].numpy())
+    write_array(folder / PHOTOGRAPHS, photographs.pixels_at(slice(N_EXAMPLES)).numpy())
     return NaturalInfo(
         spec=photographs.spec,
         n=len(photographs),
@@ -84,7 +84,7 @@ def describe_adapted(
     found: Adapted, settings: Adaptation, passes: Passes, seconds: float, folder: Path
 ) -> dict[str, Any]:
     """Say what was made of the photographs, and keep a few for the report."""
-    write_array(folder / ADAPTED, found.images.pixels[:N_EXAMPLES].numpy())
+    write_array(folder / ADAPTED, found.images.pixels_at(slice(N_EXAMPLES)).numpy())
     return {
         "n": len(found.images),
         "sha256": found.images.sha256,
@@ -123,7 +123,7 @@ def keep_examples(
     share = -(-N_EXAMPLES // len(names))
     members = [(clean.cohort.labels == c).nonzero().flatten()[:share] for c in range(len(names))]
     chosen = torch.cat(members)[:N_EXAMPLES]
-    write_array(folder / EXAMPLES, images.pixels[chosen].numpy())
+    write_array(folder / EXAMPLES, images.pixels_at(chosen).numpy())
     delta = read_delta(folder / attack.file)
     attacked = classifier.predict(as_received(images.images(chosen) + delta))
     return {

@@ -1,5 +1,6 @@
 """Natural photographs, or drawings in their place: all that the attacker of the paper needs."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,11 +8,17 @@ import torch
 from PIL import Image
 
 from straylight.arrays import from_array, load_arrays
-from straylight.containers import is_container, open_container
+from straylight.cache import load_cached
+from straylight.containers import Container
 from straylight.drawings import DRAWINGS
 from straylight.errors import InputError
+from straylight.hub import HF
+from straylight.hubrows import open_photographs
 from straylight.images import ImageSet
-from straylight.pictures import find_pictures, fit, read_pictures
+from straylight.paper import IMAGENET, OPENIMAGES, draw_as_paper
+from straylight.pictures import find_pictures, fit
+from straylight.selection import collect, fingerprint, select
+from straylight.shards import is_source, open_source
 from straylight.tensors import Shape
 
 PHOTOS = "builtin:photos"
@@ -33,19 +40,28 @@ PHOTO_FILES = (
 
 
 def load_natural(
-    spec: str | Path, shape: Shape, *, n: int | None = None, seed: int = 0
+    spec: str | Path,
+    shape: Shape,
+    *,
+    n: int | None = None,
+    seed: int = 0,
+    cache: bool = True,
 ) -> ImageSet:
     """Load photographs, resized to `shape` (grey if it has one channel).
 
     Args:
-        spec: A folder or a zip or tar archive of image files at any depth, a `.npy` or `.npz` file (array
-            ``images``, or its only array), ``builtin:photos``: random crops of scikit-image's
-            photographs, or drawings that need no photograph: ``builtin:noise``, ``builtin:jigsaw``,
-            ``builtin:dead-leaves``.
+        spec: A folder or a zip or tar archive of image files at any depth, several archives
+            (``shards/{000..009}.tar``), ``imagenet:FOLDER`` or ``openimages:FOLDER`` (see
+            `draw_as_paper`), ``hf:NAME_OR_FOLDER:SPLIT`` (see `open_photographs`), a `.npy` or `.npz`
+            file (array ``images``, or its only array), ``builtin:photos``: random crops of
+            scikit-image's photographs, or drawings that need no photograph: ``builtin:noise``,
+            ``builtin:jigsaw``, ``builtin:dead-leaves``.
         shape: Channels, height and width of the classifier's images.
-        n: How many to use, drawn at random without replacement (None: all; 1,000 for what is built
-            in).
+        n: How many to use, drawn at random without replacement (None: all; 100,000 of ImageNet and
+            Open Images; 1,000 of what is built in).
         seed: Seed of that draw.
+        cache: Keep what was decoded from image files on the disk, and take it from there (see
+            `load_cached`).
 
     Raises:
         InputError: If nothing can be read, or there are fewer than `n`.
@@ -53,30 +69,70 @@ def load_natural(
     if n is not None and n < 1:
         raise InputError(f"the number of photographs must be at least 1, not {n}.")
     rng = np.random.default_rng(seed)
-    if str(spec) == PHOTOS:
+    text = str(spec)
+    if text == PHOTOS:
         return builtin_photos(shape, n or 1000, rng)
-    if str(spec) in DRAWINGS:
-        return ImageSet(DRAWINGS[str(spec)](shape, n or 1000, rng), str(spec))
-    path = Path(spec)
-    if path.suffix in {".npy", ".npz"}:
-        arrays = load_arrays(path)
-        if "images" not in arrays and len(arrays) != 1:
-            raise InputError(f"{path} holds {sorted(arrays)}: name the photographs 'images'.")
-        array = arrays.get("images", next(iter(arrays.values())))
-        return from_array(array[draw(len(array), n, rng, spec)], shape, str(spec))
-    if not is_container(path):
-        raise InputError(
-            f"{path} is neither a folder of photographs, an archive (.zip, .tar), a .npy or .npz file, "
-            f"nor one of {', '.join([PHOTOS, *DRAWINGS])}."
+    if text in DRAWINGS:
+        return ImageSet(DRAWINGS[text](shape, n or 1000, rng), text)
+    if text.startswith(HF):
+        with open_photographs(text, n, seed) as chosen:
+            return load_cached(chosen, shape) if cache else collect(chosen, shape)[0]
+    if text.startswith((IMAGENET, OPENIMAGES)):
+        drawn = draw_as_paper(text, n)
+        return load_files(
+            drawn.container, drawn.names, shape, text, cache=cache, stretched=drawn.stretched
         )
-    with open_container(path) as container:
+    if Path(text).suffix in {".npy", ".npz"}:
+        return load_natural_arrays(text, shape, n, rng)
+    return load_pictures(text, shape, n, rng, cache=cache)
+
+
+def load_natural_arrays(
+    spec: str, shape: Shape, n: int | None, rng: np.random.Generator
+) -> ImageSet:
+    """Load photographs from a `.npy` or `.npz` file."""
+    arrays = load_arrays(Path(spec))
+    if "images" not in arrays and len(arrays) != 1:
+        raise InputError(f"{spec} holds {sorted(arrays)}: name the photographs 'images'.")
+    array = arrays.get("images", next(iter(arrays.values())))
+    return from_array(array[draw(len(array), n, rng, spec)], shape, spec)
+
+
+def load_pictures(
+    spec: str, shape: Shape, n: int | None, rng: np.random.Generator, *, cache: bool
+) -> ImageSet:
+    """Load photographs from image files in a folder or in archives."""
+    if not is_source(spec):
+        raise InputError(
+            f"{spec} is neither a folder of photographs, an archive (.zip, .tar), a .npy or .npz file, "
+            f"{IMAGENET}FOLDER, {OPENIMAGES}FOLDER, {HF}NAME:SPLIT, nor one of "
+            f"{', '.join([PHOTOS, *DRAWINGS])}."
+        )
+    with open_source(spec) as container:
         files = find_pictures(container, dicom=False)
         if not files:
             raise InputError(
-                f"{path} holds no image file (JPEG, PNG, WebP, TIFF or BMP) at any depth."
+                f"{spec} holds no image file (JPEG, PNG, WebP, TIFF or BMP) at any depth."
             )
-        chosen = [files[index] for index in draw(len(files), n, rng, spec)]
-        return read_pictures(container, chosen, shape, str(spec))[0]
+        names = [files[index] for index in draw(len(files), n, rng, spec)]
+        return load_files(container, names, shape, spec, cache=cache)
+
+
+def load_files(
+    container: Container,
+    names: list[str],
+    shape: Shape,
+    spec: str,
+    *,
+    cache: bool,
+    stretched: bool = False,
+) -> ImageSet:
+    """Decode files of a container, or take them from the cache."""
+    chosen = select(container, names, spec, stretched=stretched)
+    if not cache:
+        return collect(chosen, shape)[0]
+    known = fingerprint((name, container.on_disk(name)) for name in names)
+    return load_cached(replace(chosen, fingerprint=known), shape)
 
 
 def draw(available: int, n: int | None, rng: np.random.Generator, spec: str | Path) -> list[int]:

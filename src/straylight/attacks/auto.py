@@ -137,8 +137,7 @@ def hold_out(photographs: ImageSet, generator: torch.Generator) -> tuple[ImageSe
         raise InputError("auto needs at least two photographs: it chooses on one of them.")
     order = torch.randperm(len(photographs), generator=generator)
     cut = share_of(len(photographs))
-    learned, held_out = photographs.pixels[order[cut:]], photographs.pixels[order[:cut]]
-    return ImageSet(learned, photographs.spec), ImageSet(held_out, photographs.spec)
+    return photographs.subset(order[cut:]), photographs.subset(order[:cut])
 
 
 def predict_attacked(classifier: Classifier, images: ImageSet, delta: Delta) -> Labels:

@@ -48,8 +48,10 @@ class AuditCommand(Subject):
     """
 
     natural: str
-    """The attacker's photographs: a folder (any depth), .zip, .tar, .npy, .npz, or builtin:photos.
-    Drawings, where there are none: builtin:noise, builtin:jigsaw, builtin:dead-leaves."""
+    """The attacker's photographs: a folder (any depth), .zip, .tar, several ('shards/{000..009}.tar'),
+    .npy, .npz, hf:NAME_OR_FOLDER:SPLIT, builtin:photos; drawn as in the paper: imagenet:FOLDER or
+    openimages:FOLDER. Drawings, where there are none: builtin:noise, builtin:jigsaw,
+    builtin:dead-leaves."""
     out: Path
     """Folder for audit.json, the perturbations and report.html; a killed audit there goes on."""
     norm: Norm = "l2"
@@ -67,9 +69,11 @@ class AuditCommand(Subject):
     targeted_method: tuple[str, ...] = ()
     """Attacks to aim at the targets (default: those of --method)."""
     photographs: Annotated[int | None, INT] = None
-    """How many photographs to use (default: all)."""
+    """How many photographs to use (default: all; 100,000 of imagenet: and openimages:)."""
+    no_cache: bool = False
+    """Neither keep the decoded photographs on the disk nor take them from there."""
     adaptation: str = ""
-    """Of @adapted: n=3000,steps=120,batch_size=24,layers=20,smallest_crop=0.15,mix=0.5."""
+    """Of @adapted: n=3000,steps=120,batch_size=24,layers=20,smallest_crop=0.15,mix=0.5,alignment=256."""
     training: Annotated[str | None, STR] = None
     """For methods @medical: labelled medical images, none of them in --cohort."""
     public: Annotated[str | None, STR] = None
@@ -91,7 +95,11 @@ class AuditCommand(Subject):
         classifier = self.load_classifier()
         plan = self.plan(classifier.class_names)
         photographs = load_natural(
-            self.natural, classifier.shape, n=self.photographs, seed=self.seed
+            self.natural,
+            classifier.shape,
+            n=self.photographs,
+            seed=self.seed,
+            cache=not self.no_cache,
         )
         cohort = self.load_labelled(self.cohort, classifier)
         public = None if self.public is None else public_network(classifier, self.public)
@@ -119,7 +127,7 @@ class AuditCommand(Subject):
         images = self.load_labelled(self.training or "", classifier).images
         generator = torch.Generator().manual_seed(self.seed)
         chosen = torch.randperm(len(images), generator=generator)[: self.photographs or N_TRAINING]
-        return ImageSet(images.pixels[chosen], images.spec)
+        return images.subset(chosen)
 
     def plan(self, class_names: tuple[str, ...]) -> Plan:
         """Turn the options into settings."""

@@ -59,7 +59,8 @@ class FinetuneCommand:
 
     data: str
     """Training images: class folders (or a .zip or .tar of them), a manifest (.csv or .parquet:
-    file,label), .npz, X_NAME.npy, or medmnist:NAME@SIZE:train. Files may be DICOM."""
+    file,label), .npz, X_NAME.npy, medmnist:NAME@SIZE:train, or hf:NAME_OR_FOLDER:SPLIT. Files may be
+    DICOM."""
     backbone: str
     """A timm model name, such as mobilenetv2_100, or torchvision:NAME, such as torchvision:vgg16."""
     out: Path
@@ -69,8 +70,8 @@ class FinetuneCommand:
     backbone_arg: tuple[str, ...] = ()
     """Arguments for the backbone, as NAME=VALUE, such as pad_type=same."""
     reading: str = ""
-    """How the images are read: file=COLUMN,label=COLUMN,root=FOLDER of a manifest, and
-    window=CENTRE/WIDTH,frame=K of DICOM."""
+    """How the images are read: file=COLUMN,label=COLUMN of a manifest or hf:, root=FOLDER of a
+    manifest, and window=CENTRE/WIDTH,frame=K of DICOM."""
     recipe: Preset = "one-cycle"
     """Settings that belong together: 'one-cycle', or 'minagi2022', the paper's. What is given beside it
     counts for more."""

@@ -29,11 +29,12 @@ class Subject:
     or python:MODULE:FUNCTION, which is run."""
     cohort: str
     """The labelled medical test images: class folders (or a .zip or .tar of them), a manifest (.csv or
-    .parquet: file,label), .npz, X_NAME.npy, or medmnist:NAME@SIZE:test. Files may be DICOM."""
+    .parquet: file,label), .npz, X_NAME.npy, medmnist:NAME@SIZE:test, or hf:NAME_OR_FOLDER:SPLIT. Files
+    may be DICOM."""
     of_model: OfModel = NOTHING_SAID
     reading: str = ""
-    """How medical images are read: file=COLUMN,label=COLUMN,root=FOLDER of a manifest, and
-    window=CENTRE/WIDTH,frame=K of DICOM."""
+    """How medical images are read: file=COLUMN,label=COLUMN of a manifest or hf:, root=FOLDER of a
+    manifest, and window=CENTRE/WIDTH,frame=K of DICOM."""
 
     def load_classifier(self) -> Classifier:
         """Load the model."""

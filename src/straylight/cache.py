@@ -1,0 +1,139 @@
+"""Decoded photographs on disk, so that no file is decoded twice. Medical images never come here."""
+
+import errno
+import hashlib
+import inspect
+import json
+import logging
+import math
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import PIL
+
+from straylight import pictures, selection
+from straylight.images import ImageSet, Skipped
+from straylight.pixelfile import UnreadableError, digest, mapped, read, write_pixels
+from straylight.selection import Selection, collect
+from straylight.tensors import Shape
+
+VARIABLE = "STRAYLIGHT_CACHE"
+PIXELS, INFO, KNOWN, PARTIAL = "pixels.npy", "info.json", "known", "partial-"
+ABANDONED = 3600.0  # seconds without a write, after which nobody is writing any more
+SPARE = 2**28  # bytes that are left free on the disk
+LOG = logging.getLogger(__name__)
+
+
+def cache_folder() -> Path:
+    """Return `$STRAYLIGHT_CACHE`, or ``straylight`` in the user's folder for caches; makes nothing."""
+    if given := os.environ.get(VARIABLE):
+        return Path(given)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "straylight"
+
+
+def load_cached(chosen: Selection, shape: Shape) -> ImageSet:
+    """Return photographs from the cache, having put them there if need be.
+
+    They are known by the bytes of their files, in order, by `shape`, and by what decodes them: not by
+    names or times. Names, sizes and times (`Selection.fingerprint`) only spare reading the files once
+    more, and of them nothing but a digest is stored. A cache is written elsewhere and then renamed:
+    two processes may make it at once, and what a killed one leaves is never read, and removed later.
+    Where a file cannot be read at all, or the folder cannot be used, all are decoded into memory.
+
+    Raises:
+        InputError: If not one photograph can be read.
+    """
+    try:
+        folder = cache_folder()
+        found = find(chosen, shape, folder) or opened(build(chosen, shape, folder), chosen, shape)
+        if found is not None:
+            return found
+        raise OSError(f"{folder} does not give back what was written")
+    except UnreadableError:
+        pass
+    except (OSError, RuntimeError) as error:  # the latter where there is no home folder
+        LOG.warning(
+            "photographs are not cached (%s): set %s to another folder, or give --no-cache.",
+            *(error, VARIABLE),
+        )
+    return collect(chosen, shape)[0]
+
+
+def find(chosen: Selection, shape: Shape, folder: Path) -> ImageSet | None:
+    """Look for photographs in the cache: by their fingerprint, or else by their bytes."""
+    if chosen.fingerprint is not None and (note := folder / KNOWN / chosen.fingerprint).is_file():
+        return opened(folder / key(note.read_text(), chosen, shape), chosen, shape)
+    if not chosen.near or not folder.is_dir():
+        return None
+    content = digest({file.index: hashlib.sha256(read(file)).digest() for file in chosen.files()})
+    remember(content, chosen, folder)
+    return opened(folder / key(content, chosen, shape), chosen, shape)
+
+
+def opened(folder: Path, chosen: Selection, shape: Shape) -> ImageSet | None:
+    """Map a finished cache into memory; None if it is not there, or not as it was written."""
+    try:
+        info = json.loads((folder / INFO).read_text(encoding="utf-8"))
+        skipped = tuple(Skipped(chosen.name(index), reason) for index, reason in info["skipped"])
+        images = ImageSet(mapped(folder / PIXELS), chosen.spec, skipped)
+        return images if images.shape == shape and images.sha256 == info["sha256"] else None
+    except (OSError, ValueError, EOFError, LookupError, TypeError):
+        return None
+
+
+def build(chosen: Selection, shape: Shape, folder: Path) -> Path:
+    """Decode all photographs into the cache; return the folder that they are in."""
+    with scratch(folder) as partial:
+        if (chosen.n or 0) * math.prod(shape) + SPARE > shutil.disk_usage(partial).free:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+        whole = partial / "whole"
+        whole.mkdir()
+        content, reasons = write_pixels(whole / PIXELS, chosen, shape)
+        pixels = ImageSet(mapped(whole / PIXELS), chosen.spec)
+        info = {"sha256": pixels.sha256, "skipped": sorted(reasons.items())}
+        (whole / INFO).write_text(json.dumps(info), encoding="utf-8")
+        final = folder / key(content, chosen, shape)
+        if opened(final, chosen, shape) is None:
+            shutil.rmtree(final, ignore_errors=True)
+            try:
+                whole.rename(final)
+            except OSError:  # another process was first
+                if not final.is_dir():
+                    raise
+    remember(content, chosen, folder)
+    return final
+
+
+def key(content: str, chosen: Selection, shape: Shape) -> str:
+    """Name of the cache of some content, for a shape and for the code that decodes."""
+    code = [inspect.getsource(module) for module in (pictures, selection)]
+    parts = [content, shape, chosen.stretched, PIL.__version__, code]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def remember(content: str, chosen: Selection, folder: Path) -> None:
+    """Note which content has a fingerprint."""
+    if chosen.fingerprint is None:
+        return
+    with scratch(folder) as partial:
+        (partial / "note").write_text(content)
+        (folder / KNOWN).mkdir(exist_ok=True)
+        (partial / "note").replace(folder / KNOWN / chosen.fingerprint)
+
+
+@contextmanager
+def scratch(folder: Path) -> Iterator[Path]:
+    """Give a folder of its own inside the cache; those of processes that were killed are removed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for partial in folder.glob(f"{PARTIAL}*"):
+        with suppress(OSError):  # it may be gone by now
+            written = max(path.stat().st_mtime for path in (partial, *partial.rglob("*")))
+            if time.time() - written > ABANDONED:
+                shutil.rmtree(partial)
+    with tempfile.TemporaryDirectory(prefix=PARTIAL, dir=folder) as own:
+        yield Path(own)

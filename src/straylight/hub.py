@@ -1,0 +1,152 @@
+"""Hugging Face data sets, on their hub or in a folder, read row by row by their own package."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import ModuleType
+from typing import Any
+
+from straylight.errors import InputError
+
+HF = "hf:"
+READERS = ("imagefolder", "parquet", "arrow")  # of the package; none runs code of the data set
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """One split of a data set, streamed.
+
+    Attributes:
+        spec: As the user wrote it.
+        rows: Goes through the rows; `datasets.IterableDataset`.
+        features: The columns and their kinds.
+        files: Where the rows lie: paths, or addresses on the hub.
+    """
+
+    spec: str
+    rows: Any
+    features: Row
+    files: frozenset[str]
+
+    @property
+    def near(self) -> bool:
+        """Tell whether it lies on this machine."""
+        return all(Path(file).is_file() for file in self.files)
+
+    def column(self, wanted: str, setting: str) -> str:
+        """See that there is a column."""
+        if wanted in self.features:
+            return wanted
+        raise InputError(
+            f"{self.spec} has the columns {', '.join(self.features)}, and no {wanted}: name it with "
+            f"--reading {setting}=COLUMN."
+        )
+
+    def image_column(self) -> str:
+        """Find the column of images: ``image``, or the only one."""
+        images = [n for n, kind in self.features.items() if type(kind).__name__ == "Image"]
+        return images[0] if len(images) == 1 else "image"
+
+    def each(self, rows: Any) -> Iterator[Row]:  # noqa: ANN401 (the package has no types)
+        """Go through rows of the split; what is broken is refused."""
+        try:
+            yield from rows
+        except Exception as error:
+            # datasets, pyarrow and fsspec each raise their own kinds.
+            raise InputError(f"{self.spec} cannot be read: {first_line(error)}.") from error
+
+    def read(self, value: object) -> bytes:
+        """Return the bytes of an image; a file is read only if it is one of the data set's.
+
+        Raises:
+            ValueError: If there is none.
+        """
+        data = value.get("bytes") if isinstance(value, dict) else value
+        path = value.get("path") if isinstance(value, dict) else None
+        if isinstance(data, bytes):
+            return data
+        if not isinstance(path, str) or path.rpartition("::")[2] not in self.files:
+            raise ValueError("the row holds no image")
+        import fsspec
+
+        try:
+            with fsspec.open(path, "rb") as stream:  # type: ignore[no-untyped-call]
+                found: bytes = stream.read()
+                return found
+        except Exception as error:
+            # Each file system of fsspec raises its own kinds.
+            raise ValueError(f"cannot be read: {type(error).__name__}") from error
+
+
+@contextmanager
+def open_split(spec: str, default: str | None) -> Iterator[Split]:
+    """Open one split for the time of a context; its package keeps its notes in a temporary folder."""
+    name, split = parse(spec, default)
+    try:
+        import datasets
+    except ImportError:
+        raise InputError(f"{spec} needs datasets: 'pip install straylight[hf]'.") from None
+    with quiet(datasets), TemporaryDirectory() as folder:
+        try:
+            builder: Any = datasets.load_dataset_builder(name, cache_dir=folder)
+            if builder.info.builder_name not in READERS:
+                raise InputError(
+                    f"{spec} is read as {builder.info.builder_name}: only image folders, Parquet and "
+                    "Arrow files are taken."
+                )
+            rows = builder.as_streaming_dataset(split=split)
+            features = dict(rows.features or {})
+            for column, kind in features.items():
+                if isinstance(kind, datasets.Image):
+                    rows = rows.cast_column(column, datasets.Image(decode=False))
+            files = frozenset(map(str, builder.config.data_files[split]))
+        except InputError:
+            raise
+        except Exception as error:
+            # datasets, pyarrow and huggingface_hub each raise their own kinds.
+            raise InputError(f"{spec} cannot be had: {first_line(error)}.") from error
+        yield Split(spec, rows, features, files)
+
+
+def parse(spec: str, default: str | None) -> tuple[str, str]:
+    """Divide ``hf:NAME:SPLIT`` into the name and the split.
+
+    >>> parse("hf:user/set:test", None), parse("hf:user/set", "train")
+    (('user/set', 'test'), ('user/set', 'train'))
+    """
+    rest = spec.removeprefix(HF)
+    name, _, split = rest.rpartition(":")
+    if not name or Path(rest).is_dir():
+        name, split = rest, default or ""
+    if not name or not split:
+        raise InputError(
+            f"{spec}: give {HF}NAME:SPLIT or {HF}FOLDER:SPLIT, such as {HF}scans:test."
+        )
+    return name, split
+
+
+@contextmanager
+def quiet(datasets: ModuleType) -> Iterator[None]:
+    """Keep the package and the one it downloads with from printing, for the time of a context."""
+    bars = not datasets.utils.are_progress_bars_disabled()
+    loggers = [logging.getLogger(name) for name in ("datasets", "huggingface_hub")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+        if bars:
+            datasets.enable_progress_bars()
+
+
+def first_line(error: Exception) -> str:
+    """Say what an error says, in one line."""
+    return (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
