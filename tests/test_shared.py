@@ -11,7 +11,7 @@ from PIL import Image
 from torch import nn
 
 from dicoms import dicom, written
-from straylight import Auto, Gradient, Plan, Sequential, run
+from straylight import Auto, Gradient, Method, Plan, Sequential, run
 from straylight.backbones import build_network
 from straylight.classifier import Classifier
 from straylight.cohort import load_cohort
@@ -158,7 +158,8 @@ def test_an_audit_counts_the_same_whichever_way_its_images_come(
             load_cohort(packed(tmp_path / "chest", "tar"), shape, names),
         ),
     ]
-    methods = (Gradient(steps=4), Auto(passes=900, batch_size=8), Sequential(step_size=0.02))
+    auto = Method(Auto(passes=900, batch_size=8), "photographs")
+    methods = (Gradient(steps=4), auto, Sequential(step_size=0.02))
     plan = Plan(norm="linf", eps=0.1, methods=methods, control_seeds=1)
     found = []
     for number, way in enumerate(ways):
