@@ -48,13 +48,13 @@ def read_torchscript(spec: str, _: ModelOptions) -> Brought:
         if stream.read(2) != b"PK":
             raise InputError(PICKLED.format(spec))
     records = {name: r for name, r in read_records(path).items() if KEPT.fullmatch(name)}
-    code = [records[name] for name in sorted(records) if name.startswith(CODE)]
-    if not code:
+    if not any(name.startswith(CODE) for name in records):
         raise InputError(PICKLED.format(spec))
     refuse(spec, found_in(records))
     network = build(spec, records)
     refuse(spec, {node for node in operators(network) if not allowed(node)})
-    return Brought(Program(network, b"".join(code)))
+    source = b"".join(name.encode() + records[name] for name in sorted(records))
+    return Brought(Program(network, source))
 
 
 def refuse(spec: str, found: set[str]) -> None:

@@ -1,6 +1,8 @@
 """Image classifiers of Hugging Face `transformers`, from a folder."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -64,27 +66,46 @@ def build(spec: str, folder: Path) -> Any:
     except ImportError:
         raise InputError(f"{spec} needs transformers: 'pip install straylight[hf]'.") from None
     try:
-        network, told = AutoModelForImageClassification.from_pretrained(
-            folder,
-            local_files_only=True,
-            use_safetensors=True,
-            trust_remote_code=False,
-            # Attention named in config.json could be a kernel that is fetched from the hub.
-            attn_implementation="eager",
-            output_loading_info=True,
-        )
+        with quiet():
+            network, told = AutoModelForImageClassification.from_pretrained(
+                folder,
+                local_files_only=True,
+                use_safetensors=True,
+                trust_remote_code=False,
+                # Attention named in config.json could be a kernel that is fetched from the hub.
+                attn_implementation="eager",
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,  # told below, with all the rest
+            )
     except Exception as error:
         # Its model classes raise kinds of all sorts.
         raise InputError(
             f"{spec} is no image classifier that transformers can build ({reason_of(error)})."
         ) from error
-    wrong = [*told["missing_keys"], *told["unexpected_keys"], *told["mismatched_keys"]]
+    mismatched = [key[0] for key in told["mismatched_keys"]]
+    wrong = sorted({*told["missing_keys"], *told["unexpected_keys"], *mismatched})
     if wrong:
         raise InputError(
             f"{spec} does not fit its {CONFIG}: {len(wrong)} tensors are missing, left over or of "
             f"another shape (first: {wrong[0]})."
         )
     return network
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep the library's progress and its table of tensors to itself: what is wrong is said here."""
+    from transformers.utils import logging
+
+    level, shown = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity(logging.CRITICAL)
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if shown:
+            logging.enable_progress_bar()
 
 
 def preprocessing(spec: str, folder: Path) -> tuple[int, tuple[float, ...], tuple[float, ...]]:
