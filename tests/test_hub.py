@@ -2,18 +2,19 @@
 
 import json
 import pickle
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import timm
 import torch
-from oracles import assert_same_function
 from safetensors.torch import save_file
 from timm.models import save_for_hf
 from torch import Tensor, nn
 from transformers import ResNetConfig, ResNetForImageClassification
 
+from oracles import assert_same_function
 from straylight.cli import main
 from straylight.errors import InputError
 from straylight.models import ModelOptions, load_model
@@ -33,16 +34,18 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def timm_folder(folder: Path, **fields: Any) -> nn.Module:
+def timm_folder(folder: Path, **fields: object) -> nn.Module:
     """Write a network with timm's own function for the hub."""
     torch.manual_seed(1)
     network = timm.create_model("test_resnet", num_classes=3).eval()
-    save_for_hf(network, folder, model_config={"label_names": LABELS, **fields}, safe_serialization=True)
+    save_for_hf(
+        network, folder, model_config={"label_names": LABELS, **fields}, safe_serialization=True
+    )
     return network
 
 
 class Normalised(nn.Module):
-    def __init__(self, network: nn.Module, mean: Any, std: Any) -> None:
+    def __init__(self, network: nn.Module, mean: Sequence[float], std: Sequence[float]) -> None:
         super().__init__()
         self.network = network
         self.mean, self.std = (torch.tensor(values).view(-1, 1, 1) for values in (mean, std))
@@ -56,8 +59,8 @@ def test_a_timm_model_of_the_hub(here: Path, monkeypatch: pytest.MonkeyPatch) ->
     timm_folder(here / "repository")
     asked = []
 
-    def download(name: str, **said: Any) -> str:
-        asked.append((name, said["revision"], sorted(said["allow_patterns"])))
+    def download(name: str, *, revision: str, allow_patterns: list[str]) -> str:
+        asked.append((name, revision, sorted(allow_patterns)))
         return str(here / "repository")
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", download)
@@ -82,7 +85,9 @@ def test_a_hub_repository_with_pickles_alone_is_refused(
     timm_folder(here / "repository")
     (here / "repository" / "model.safetensors").unlink()
     (here / "repository" / "pytorch_model.bin").write_bytes(pickle.dumps(Hostile()))
-    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *_, **__: str(here / "repository"))
+    monkeypatch.setattr(
+        "huggingface_hub.snapshot_download", lambda *_, **__: str(here / "repository")
+    )
     with pytest.raises(SystemExit) as left:
         main(["audit", "--model", "hf_hub:a/b", "--natural", "x", "--cohort", "x", "--out", "o"])
     assert left.value.code == 2
@@ -99,7 +104,7 @@ def test_what_is_wrong_with_a_hub_repository_is_told(
         raise ConnectionError("no route")
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", away)
-    with pytest.raises(InputError, match="cannot be had from the Hugging Face hub .*no route"):
+    with pytest.raises(InputError, match=r"cannot be had from the Hugging Face hub .*no route"):
         load_model("hf_hub:a/b")
     folder = here / "r"
     timm_folder(folder)
@@ -119,7 +124,7 @@ def test_what_is_wrong_with_a_hub_repository_is_told(
         load_model(str(folder))
 
 
-def transformers_folder(folder: Path, *, channels: int = 3, **fields: Any) -> nn.Module:
+def transformers_folder(folder: Path, *, channels: int = 3, **fields: object) -> nn.Module:
     """Write a small ResNet with transformers' own function, and what its images are."""
     torch.manual_seed(1)
     config = ResNetConfig(
@@ -158,7 +163,10 @@ def test_a_folder_of_transformers(here: Path, channels: int) -> None:
 @pytest.mark.parametrize(
     ("changes", "inputs"),
     [
-        ({"rescale_factor": 1 / 127.5, "image_mean": [1.0] * 3, "image_std": [1.0] * 3}, (2.0, -1.0)),
+        (
+            {"rescale_factor": 1 / 127.5, "image_mean": [1.0] * 3, "image_std": [1.0] * 3},
+            (2.0, -1.0),
+        ),
         ({"do_rescale": False, "image_mean": [100.0] * 3, "image_std": [50.0] * 3}, (5.1, -2.0)),
         ({"do_normalize": False}, (1.0, 0.0)),
     ],
@@ -192,7 +200,7 @@ def test_folders_of_transformers_that_are_refused(here: Path) -> None:
     network = transformers_folder(here / "m")
     config = json.loads((here / "m" / "config.json").read_text())
 
-    def refused(message: str, **changes: Any) -> None:
+    def refused(message: str, **changes: object) -> None:
         (here / "m" / "config.json").write_text(json.dumps(config | changes))
         with pytest.raises(InputError, match=message):
             load_model("m")

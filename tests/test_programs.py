@@ -1,4 +1,4 @@
-"""Programs of torch: .pt2 and TorchScript. The same function, and nothing in them is run but tensor operators."""
+"""Programs of torch: .pt2 and TorchScript. The same function, and only tensor operators are run."""
 
 import io
 import json
@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 import torch
-from oracles import assert_same_function
 from torch import Tensor, nn
 from torchvision.ops import nms
 
+from oracles import assert_same_function
 from straylight.errors import InputError
 from straylight.models import ModelOptions, load_model
 from straylight.readers.records import read_records, write_records
@@ -181,8 +181,9 @@ def in_weights(**fields: object) -> Callable[[dict[str, bytes]], None]:
     return edited
 
 
-def graph(program: dict[str, Any]) -> Any:
-    return program["graph_module"]["graph"]
+def graph(program: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = program["graph_module"]["graph"]
+    return found
 
 
 def renamed(program: dict[str, Any]) -> None:
@@ -202,21 +203,31 @@ def tree(program: dict[str, Any]) -> None:
     )
 
 
+def unlisted(records: dict[str, bytes]) -> None:
+    del records["data/weights/model_weights_config.json"]
+    records["data/weights/model.pt"] = payload()
+
+
 HOSTILE: dict[str, tuple[Callable[[dict[str, bytes]], None], str]] = {
     "weights": (in_weights(use_pickle=True), "pickled objects"),
     "opaque": (in_weights(path_name="opaque_obj_0"), "pickled objects"),
     "legacy weights": (
-        lambda r: (r.pop("data/weights/model_weights_config.json"), r.update({"data/weights/model.pt": payload()})) and None,
+        unlisted,
         "pickled weights",
     ),
-    "older": (lambda r: r.update({"serialized_exported_program.json": b"{}"}), "torch 2.7 or older"),
+    "older": (
+        lambda r: r.update({"serialized_exported_program.json": b"{}"}),
+        "torch 2.7 or older",
+    ),
     "library": (lambda r: r.update({"data/aotinductor/model/x.so": b""}), "compiled code"),
     "function": (
         in_program(lambda p: graph(p)["nodes"][0].update(target="torch.serialization.os.system")),
         "'torch.serialization.os.system', which is no plain tensor operator",
     ),
     "file": (
-        in_program(lambda p: graph(p)["nodes"][0].update(target="torch.ops.aten.from_file.default")),
+        in_program(
+            lambda p: graph(p)["nodes"][0].update(target="torch.ops.aten.from_file.default")
+        ),
         "which is no plain tensor operator",
     ),
     "name": (in_program(renamed), "a name that is no plain one"),
@@ -226,7 +237,10 @@ HOSTILE: dict[str, tuple[Callable[[dict[str, bytes]], None], str]] = {
         in_program(lambda p: graph(p)["nodes"][0]["inputs"][0].update(arg={"as_operator": "os"})),
         "operator arguments",
     ),
-    "no program": (lambda r: r.update({"models/model.json": b"[]"}), "is no program of torch.export"),
+    "no program": (
+        lambda r: r.update({"models/model.json": b"[]"}),
+        "is no program of torch.export",
+    ),
     "two": (lambda r: r.update({"models/other.json": b"{}"}), "holds 2 programs"),
 }
 
@@ -249,7 +263,9 @@ def test_hostile_programs_are_refused_before_anything_runs(
     assert not Path(MARKER).exists()
 
 
-def test_guards_are_not_run(exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_guards_are_not_run(
+    exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "m.pt2"
     path.write_bytes(exported.read_bytes())
@@ -271,9 +287,10 @@ def test_programs_that_do_not_fit_are_told(tmp_path: Path) -> None:
         with pytest.raises(InputError, match=message):
             load_model(path, OPTIONS)
     double = tmp_path / "double.pt2"
-    with pytest.warns(UserWarning, match="Duplicate"), zipfile.ZipFile(double, "w") as archive:
+    with zipfile.ZipFile(double, "w") as archive:
         archive.writestr("m/version", "1")
-        archive.writestr("m/version", "2")
+        with pytest.warns(UserWarning, match="Duplicate"):
+            archive.writestr("m/version", "2")
     with pytest.raises(InputError, match="has a record twice"):
         load_model(double, OPTIONS)
 
@@ -311,7 +328,12 @@ class Foreign(nn.Module):
 
 @pytest.mark.parametrize(
     ("network", "found"),
-    [(Saves(), "save"), (Maps(), "from_file"), (Wakes(), "__setstate__"), (Foreign(), "ops.torchvision")],
+    [
+        (Saves(), "save"),
+        (Maps(), "from_file"),
+        (Wakes(), "__setstate__"),
+        (Foreign(), "ops.torchvision"),
+    ],
 )
 def test_torchscript_that_touches_files_is_refused(
     network: nn.Module, found: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -8,7 +8,13 @@ from straylight.errors import InputError
 
 TORCHVISION = "torchvision:"
 # Arguments of timm's factory that fetch or read files; a model's own file may not say them.
-FETCHING = ("cache_dir", "checkpoint_path", "pretrained", "pretrained_cfg", "pretrained_cfg_overlay")
+FETCHING = (
+    "cache_dir",
+    "checkpoint_path",
+    "pretrained",
+    "pretrained_cfg",
+    "pretrained_cfg_overlay",
+)
 
 
 def build_network(

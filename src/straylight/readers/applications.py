@@ -1,17 +1,21 @@
 """Networks of `keras.applications` with the weights (.h5) that the paper's repositories write.
 
-Minagi, Hirano & Takemoto 2022 and Hirano, Minagi & Takemoto 2021 (https://arxiv.org/abs/2010.05374): the network
-without its top, global average pooling, and a dense softmax; grey images repeated to RGB; images of 0..255
-normalised as (x - 128) / 128.
+Minagi, Hirano & Takemoto 2022 (https://github.com/kztakemoto/Natural_UAP, `run_Natural_UAP.py`): the
+network without its top, global average pooling, and a dense softmax; grey images repeated to RGB; images of
+0..255 normalised as (x - 128) / 128.
 """
 
 from pathlib import Path
+from types import ModuleType
 from typing import Any
+
+from torch import nn
 
 from straylight.errors import InputError
 from straylight.images import RGB
 from straylight.readers.brought import Brought, ModelOptions, reason_of
-from straylight.readers.keras import ChannelsLast, check_links, import_keras, quiet
+from straylight.readers.hdf5 import check_hdf5, layer_names
+from straylight.readers.keras import ChannelsLast, import_keras, quiet
 from straylight.tensors import LEVELS
 
 KERAS = "keras:"
@@ -37,12 +41,14 @@ def read_application(spec: str, options: ModelOptions) -> Brought:
         raise InputError(f"{spec} needs --weights FILE.h5 and --classes NAME NAME ...")
     if not path.is_file():
         raise InputError(f"{path} does not exist: give an existing .h5 file.")
-    check_links(str(path), path)
+    check_hdf5(str(path), path)
     keras = import_keras(spec)
     size = options.size or SIDE
     try:
         with quiet():
-            model = build(keras, name, size, len(options.classes), nested=is_nested(path, name))
+            # In the repositories' grey models the network without its top is one layer.
+            nested = any(layer.startswith(name) for layer in layer_names(path))
+            model: Any = build(keras, name, size, len(options.classes), nested=nested)
             model.load_weights(path)
     except Exception as error:
         # Keras raises kinds of all sorts.
@@ -53,7 +59,7 @@ def read_application(spec: str, options: ModelOptions) -> Brought:
     return Brought(ChannelsLast(model), size=size, mean=(MIDDLE,) * RGB, std=(MIDDLE,) * RGB)
 
 
-def build(keras: Any, name: str, size: int, n_classes: int, *, nested: bool) -> Any:
+def build(keras: ModuleType, name: str, size: int, n_classes: int, *, nested: bool) -> nn.Module:
     """Build a network with random weights.
 
     Args:
@@ -61,7 +67,7 @@ def build(keras: Any, name: str, size: int, n_classes: int, *, nested: bool) -> 
         name: A key of `ARCHITECTURES`.
         size: Side of its images.
         n_classes: Outputs.
-        nested: The network without its top is one layer, as the repositories' grey models are.
+        nested: Keep the network without its top as one layer.
     """
     shape = (size, size, RGB)
     base = getattr(keras.applications, ARCHITECTURES[name])(
@@ -70,14 +76,6 @@ def build(keras: Any, name: str, size: int, n_classes: int, *, nested: bool) -> 
     images = keras.Input(shape) if nested else base.input
     features = base(images) if nested else base.output
     pooled = keras.layers.GlobalAveragePooling2D()(features)
-    return keras.Model(images, keras.layers.Dense(n_classes, activation="softmax")(pooled))
-
-
-def is_nested(path: Path, name: str) -> bool:
-    """Tell whether the whole network is one layer in a file of weights."""
-    import h5py
-
-    with h5py.File(path, "r") as stored:
-        group = stored["model_weights"] if "model_weights" in stored else stored
-        layers = [n.decode() if isinstance(n, bytes) else n for n in group.attrs["layer_names"]]
-    return any(layer.startswith(name) for layer in layers)
+    outputs = keras.layers.Dense(n_classes, activation="softmax")(pooled)
+    model: nn.Module = keras.Model(images, outputs)
+    return model

@@ -3,9 +3,9 @@
 `torch.export.load` is not made for strangers' files (torch 2.15, `torch/export/pt2_archive/_package.py` and
 `torch/_export/serde/serialize.py`). It unpickles sample inputs, weights and constants marked `use_pickle`,
 custom and opaque objects and the whole of the older format; it loads shared libraries (AOTInductor); it
-evaluates the program's symbolic sizes (`sympy.sympify`) and guards as Python; it imports modules that a tree
-of arguments names; it takes any function below `torch` as an operator; and it writes the program's names
-into Python source, which it runs.
+evaluates the program's symbolic sizes (`sympy.sympify`) and guards as Python; it imports modules that a
+tree of arguments names; it takes any function below `torch` as an operator; and it writes the program's
+names into Python source, which it runs.
 
 So only the plain parts are read: weights and constants as raw bytes, and a program that has passed
 `graphs.py`. They are written into a new archive, and torch gets that.
@@ -113,6 +113,8 @@ def build(spec: str, kept: dict[str, bytes]) -> nn.Module:
         return GraphModule(module, module.graph)
     except Exception as error:
         # torch says what does not fit by errors of all kinds.
-        raise InputError(f"{spec} cannot be loaded by torch ({reason_of(error)}): {AGAIN}.") from error
+        raise InputError(
+            f"{spec} cannot be loaded by torch ({reason_of(error)}): {AGAIN}."
+        ) from error
     finally:
         logger.setLevel(level)

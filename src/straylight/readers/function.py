@@ -15,10 +15,10 @@ PYTHON = "python:"
 
 def read_function(spec: str, _: ModelOptions) -> Brought | Classifier:
     """Call ``python:MODULE:FUNCTION``; modules in the working folder are found too."""
-    module, _, function = spec.removeprefix(PYTHON).partition(":")
+    module, _colon, function = spec.removeprefix(PYTHON).partition(":")
     sys.path.insert(0, str(Path.cwd()))
     try:
-        made = getattr(importlib.import_module(module), function)()
+        made: object = getattr(importlib.import_module(module), function)()
     except Exception as error:
         # Users' own code raises what it likes.
         raise InputError(

@@ -1,4 +1,4 @@
-"""What may be in the program of a .pt2 file: tensor operators by plain names, and nothing that is evaluated."""
+"""What the program of a .pt2 file may hold: tensor operators, plain names, nothing that is evaluated."""
 
 import json
 import re
@@ -60,7 +60,7 @@ def check_program(program: dict[str, Any]) -> dict[str, Any]:
     return program
 
 
-def tables(value: Any) -> Iterator[dict[str, Any]]:
+def tables(value: object) -> Iterator[dict[str, Any]]:
     """List all tables in plain data, at any depth, outer ones first."""
     if isinstance(value, dict):
         yield value
@@ -101,7 +101,7 @@ def check_tree(tree: dict[str, Any]) -> None:
         check_tree(child)
 
 
-def check_strings(value: Any, key: str = "") -> None:
+def check_strings(value: object, key: str = "") -> None:
     """See that all strings are plain names: torch writes them into Python source, and runs it.
 
     Texts that operators take (a mode, an equation) are written there quoted.

@@ -45,6 +45,7 @@ def read_timm_folder(spec: str, folder: Path, _: ModelOptions) -> Brought:
     arguments = config.get("model_args", {})
     if not isinstance(n_classes, int) or n_classes < 1 or not isinstance(arguments, dict):
         raise InputError(f"{spec} is no classifier: its {CONFIG} says no num_classes.")
+    arguments = {key: value for key, value in arguments.items() if key != "num_classes"}
     network = build_network(str(config.get("architecture")), arguments, n_classes)
     load_weights(network, folder / WEIGHTS)
     channels, side = said.get("input_size", (0, 0, 0))[:2]
@@ -69,5 +70,7 @@ def read_config(spec: str, folder: Path) -> dict[str, Any]:
         if not isinstance(config, dict):
             raise ValueError("it is no table")
     except (OSError, ValueError) as error:
-        raise InputError(f"{spec} has no {CONFIG} that can be read ({reason_of(error)}).") from error
+        raise InputError(
+            f"{spec} has no {CONFIG} that can be read ({reason_of(error)})."
+        ) from error
     return config

@@ -9,7 +9,7 @@ import warnings
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from torch import Tensor, nn
@@ -18,6 +18,7 @@ from straylight.errors import InputError
 from straylight.images import RGB
 from straylight.readers.brought import Brought, ModelOptions, reason_of
 from straylight.readers.graphs import tables
+from straylight.readers.hdf5 import check_hdf5
 from straylight.readers.program import Program
 
 MEMBERS = {"config.json", "metadata.json", "model.weights.h5"}
@@ -36,10 +37,11 @@ UNSAFE = {
 class ChannelsLast(nn.Module):
     """A Keras model that takes images as torch has them."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.model = model
-        self.last = channels_last(model.input_shape)
+        shape: Any = model.input_shape
+        self.last = channels_last(shape)
 
     def forward(self, images: Tensor) -> object:
         return self.model(images.permute(0, 2, 3, 1) if self.last else images, training=False)
@@ -87,8 +89,10 @@ def check_archive(spec: str) -> bytes:
         for table in tables(json.loads(source)):
             check_class(spec, table)
     except (zipfile.BadZipFile, OSError, ValueError, RuntimeError, RecursionError) as error:
-        raise InputError(f"{spec} is no .keras file ({reason_of(error)}): save it again.") from error
-    check_links(spec, io.BytesIO(weights))
+        raise InputError(
+            f"{spec} is no .keras file ({reason_of(error)}): save it again."
+        ) from error
+    check_hdf5(spec, io.BytesIO(weights))
     return source
 
 
@@ -101,45 +105,14 @@ def check_class(spec: str, table: dict[str, Any]) -> None:
     known = module is None or module == "builtins" or MODULES.fullmatch(str(module))
     special = name.startswith("__") and name not in TENSORS
     if name in UNSAFE or own or special or not known:
+        full = f"{module}.{name}" if module else name
         raise InputError(
-            f"{spec} holds {f'{module}.' if module else ''}{name}, which can run code or read files, and is not "
-            "read: use layers of Keras alone, or give python:MODULE:FUNCTION."
+            f"{spec} holds {full}, which can run code or read files, and is not read: use layers of Keras "
+            "alone, or give python:MODULE:FUNCTION."
         )
 
 
-def check_links(spec: str, file: Path | io.BytesIO) -> None:
-    """Refuse an HDF5 file that leads to other files."""
-    try:
-        import h5py
-    except ImportError:
-        raise InputError(f"{spec} needs Keras: 'pip install straylight[keras]'.") from None
-    try:
-        with h5py.File(file, "r") as stored:
-            if any(leads_away(h5py, group, name) for group, name in items(h5py, stored)):
-                raise InputError(f"{spec} leads to other files (HDF5 links), and is not read.")
-    except (OSError, RuntimeError, KeyError, ValueError) as error:
-        raise InputError(f"{spec} is no HDF5 file of weights ({reason_of(error)}).") from error
-
-
-def items(h5py: Any, group: Any) -> Iterator[tuple[Any, str]]:
-    """List everything in an HDF5 file, through no link."""
-    for name in group:
-        yield group, name
-        if group.get(name, getlink=True, getclass=True) is h5py.HardLink:
-            inner = group[name]
-            if isinstance(inner, h5py.Group):
-                yield from items(h5py, inner)
-
-
-def leads_away(h5py: Any, group: Any, name: str) -> bool:
-    """Tell whether an item is a link, or its values lie in another file."""
-    if group.get(name, getlink=True, getclass=True) is not h5py.HardLink:
-        return True
-    item = group[name]
-    return isinstance(item, h5py.Dataset) and bool(item.external or item.is_virtual)
-
-
-def import_keras(spec: str) -> Any:
+def import_keras(spec: str) -> ModuleType:
     """Import Keras on its torch backend, on the processor."""
     if "keras" not in sys.modules:
         os.environ["KERAS_BACKEND"] = "torch"
@@ -154,7 +127,8 @@ def import_keras(spec: str) -> Any:
             f"{spec} needs Keras on torch, but it was imported on {keras.backend.backend()}: set "
             "KERAS_BACKEND=torch before the first import."
         )
-    return keras
+    found: ModuleType = keras
+    return found
 
 
 @contextmanager

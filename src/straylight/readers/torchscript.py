@@ -84,7 +84,9 @@ def build(spec: str, records: dict[str, bytes]) -> nn.Module:
             # Nobody who brings a file can do anything about its format's age.
             warnings.filterwarnings("ignore", message="`torch.jit", category=FutureWarning)
             warnings.filterwarnings("ignore", message="`torch.jit", category=DeprecationWarning)
-            network: nn.Module = torch.jit.load(write_records(records), map_location="cpu")
+            network: nn.Module = torch.jit.load(  # type: ignore[no-untyped-call]
+                write_records(records), map_location="cpu"
+            )
     except Exception as error:
         # The compiler and the reader raise kinds of their own.
         raise InputError(
@@ -98,14 +100,15 @@ def allowed(operator: str) -> bool:
     return operator.startswith(OPERATORS) and operator.partition("::")[2] not in FILES
 
 
-def operators(network: Any) -> Iterator[str]:
+def operators(network: nn.Module) -> Iterator[str]:
     """List the operators of all methods of all modules, with those of the functions that they call."""
     for module in network.modules():
-        for name in module._c._method_names():
-            yield from kinds(module._c._get_method(name).inlined_graph)
+        compiled: Any = module._c
+        for name in compiled._method_names():
+            yield from kinds(compiled._get_method(name).inlined_graph)
 
 
-def kinds(block: Any) -> Iterator[str]:
+def kinds(block: torch._C.Graph | torch._C.Block) -> Iterator[str]:
     """List the kinds of a graph's nodes, at any depth."""
     for node in block.nodes():
         yield node.kind()

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from logging import CRITICAL
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,8 @@ def read_transformers_folder(spec: str, folder: Path, _: ModelOptions) -> Brough
             "not read; save it with save_pretrained(FOLDER), which writes safetensors."
         )
     network = build(spec, folder)
-    labels = network.config.id2label
+    settings: Any = network.config
+    labels = settings.id2label
     names = tuple(labels[i] for i in sorted(labels))
     size, mean, std = preprocessing(spec, folder)
     return Brought(
@@ -59,7 +61,7 @@ def read_transformers_folder(spec: str, folder: Path, _: ModelOptions) -> Brough
     )
 
 
-def build(spec: str, folder: Path) -> Any:
+def build(spec: str, folder: Path) -> nn.Module:
     """Build the network and fill it; every tensor must be in the file."""
     try:
         from transformers import AutoModelForImageClassification
@@ -89,7 +91,8 @@ def build(spec: str, folder: Path) -> Any:
             f"{spec} does not fit its {CONFIG}: {len(wrong)} tensors are missing, left over or of "
             f"another shape (first: {wrong[0]})."
         )
-    return network
+    built: nn.Module = network
+    return built
 
 
 @contextmanager
@@ -98,14 +101,14 @@ def quiet() -> Iterator[None]:
     from transformers.utils import logging
 
     level, shown = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity(logging.CRITICAL)
-    logging.disable_progress_bar()
+    logging.set_verbosity(CRITICAL)
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         yield
     finally:
         logging.set_verbosity(level)
         if shown:
-            logging.enable_progress_bar()
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def preprocessing(spec: str, folder: Path) -> tuple[int, tuple[float, ...], tuple[float, ...]]:
@@ -122,13 +125,17 @@ def preprocessing(spec: str, folder: Path) -> tuple[int, tuple[float, ...], tupl
             factor = LEVELS
         if not said.get("do_normalize", True):
             return size, (0.0,) * 3, (1 / factor,) * 3
-        mean, std = (tuple(v / factor for v in said.get(k, ())) for k in ("image_mean", "image_std"))
+        mean, std = (
+            tuple(v / factor for v in said.get(k, ())) for k in ("image_mean", "image_std")
+        )
     except (ValueError, TypeError, AttributeError, ZeroDivisionError) as error:
-        raise InputError(f"{spec} has a {PREPROCESSOR} that cannot be read ({reason_of(error)}).") from error
+        raise InputError(
+            f"{spec} has a {PREPROCESSOR} that cannot be read ({reason_of(error)})."
+        ) from error
     return size, mean, std
 
 
-def side_of(size: Any) -> int:
+def side_of(size: object) -> int:
     """Return the side of square images (0: not said).
 
     >>> side_of(224), side_of({"shortest_edge": 224}), side_of({"height": 96, "width": 128})
