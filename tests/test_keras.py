@@ -106,9 +106,11 @@ def repository_model(keras: ModuleType, name: str, *, nested: bool) -> nn.Module
     return keras.Model(images, layers.Dense(3, activation="softmax")(pooled))
 
 
-@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize(
+    ("file", "nested"), [("w.h5", False), ("w.h5", True), ("w.weights.h5", False)]
+)
 def test_weights_of_the_papers_repositories(
-    keras: ModuleType, here: Path, nested: bool, monkeypatch: pytest.MonkeyPatch
+    keras: ModuleType, here: Path, file: str, nested: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """(x - 128) / 128 on grey levels, and grey images repeated inside."""
     from keras.src.applications.densenet import DenseNet
@@ -118,8 +120,8 @@ def test_weights_of_the_papers_repositories(
     monkeypatch.setattr(keras.applications, "DenseNet121", short)
     model = repository_model(keras, "densenet121", nested=nested)
     with quiet():
-        write_legacy(model, Path("w.h5"))
-    options = ModelOptions(weights="w.h5", classes=("a", "b", "c"), size=SIDE, grey=nested)
+        write_legacy(model, Path(file)) if file == "w.h5" else model.save_weights(file)
+    options = ModelOptions(weights=file, classes=("a", "b", "c"), size=SIDE, grey=nested)
     found = load_model("keras:densenet121", options)
     assert found.shape == (1 if nested else 3, SIDE, SIDE)
     assert found.card["head"] == "probabilities"

@@ -54,7 +54,8 @@ class AuditCommand:
     """
 
     model: str
-    """A folder that 'straylight finetune' wrote, timm:NAME or torchvision:NAME with --weights, FILE.onnx,
+    """A folder (of 'straylight finetune', transformers or timm); timm:NAME, torchvision:NAME or
+    keras:NAME with --weights; hf_hub:ORG/NAME; FILE.onnx, FILE.pt2, FILE.pt (TorchScript) or FILE.keras;
     or python:MODULE:FUNCTION, which is run."""
     natural: str
     """The attacker's photographs: a folder (any depth), .zip, .tar, .npy, .npz, or builtin:photos.
