@@ -207,6 +207,7 @@ def test_folders_of_transformers_that_are_refused(here: Path) -> None:
 
     Path("m/own.py").write_text("import pathlib; pathlib.Path('executed').touch()")
     refused("code of its own", auto_map={"AutoModelForImageClassification": "own.Own"})
+    refused("code of its own", backbone_config={"auto_map": {"AutoBackbone": "own.Own"}})
     refused("quantised weights", quantization_config={"quant_method": "bitsandbytes"})
     refused("no image classifier that transformers can build", model_type="bert")
     refused("does not fit", hidden_sizes=[4, 16])

@@ -183,6 +183,10 @@ HOSTILE: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
         in_layer(module="keras.utils", class_name="function"),
         r"holds keras\.utils\.function",
     ),
+    "loader": (
+        in_layer(config={"activation": TOUCH | {"module": "keras.models", "config": "load_model"}}),
+        r"holds keras\.models\.function",
+    ),
     "registered": (in_layer(registered_name="own>Conv2D"), r"holds keras\.layers\.Conv2D"),
     "torch": (in_layer(class_name="TorchModuleWrapper"), "TorchModuleWrapper, which can run code"),
     "files": (

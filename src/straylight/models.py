@@ -70,7 +70,8 @@ def wrap(brought: Brought, options: ModelOptions, spec: str) -> Classifier:
             outputs = make(Head(brought.network, "logits"), class_names=())(probes(shape))
     except InputError:
         raise
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+    except Exception as error:
+        # Networks of other libraries and of users raise what they like.
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(f"{spec} cannot take images of shape {shape}: {reason}") from error
     named = replace(options, classes=options.classes or brought.classes)

@@ -34,7 +34,7 @@ SUFFIXES: dict[str, Reader] = {
     ".pth": read_torchscript,
     ".keras": read_keras,
 }
-WEIGHTLESS = {read_named, read_application}
+WITH_WEIGHTS = {read_named, read_application}
 PICKLES = {".bin", ".ckpt", ".pkl", ".pickle"}
 KINDS = (
     "a folder of 'straylight finetune', transformers or timm, timm:NAME, torchvision:NAME, "
@@ -50,7 +50,7 @@ def read(spec: str, options: ModelOptions) -> Brought | Classifier:
         InputError: If there is no reader for it, or that cannot read it.
     """
     reader = reader_of(spec)
-    if options.weights and reader not in WEIGHTLESS:
+    if options.weights and reader not in WITH_WEIGHTS:
         raise InputError(
             f"{spec} has its own weights: --weights is for timm:, torchvision: and keras:NAME."
         )

@@ -26,6 +26,7 @@ MODULES = re.compile(
     r"keras|keras\.(src\.)?(layers|models|initializers|regularizers|constraints|activations|losses"
     r"|metrics|optimizers|ops|quantizers|dtype_policies)(\.\w+)*"
 )
+FUNCTIONS = re.compile(r"builtins|keras\.(src\.)?(activations|ops)(\.\w+)*")
 TENSORS = {"__keras_tensor__", "__tensor__", "__numpy__"}
 # Layers that hold Python, other libraries' models, or the names of files.
 UNSAFE = {
@@ -102,7 +103,7 @@ def check_class(spec: str, table: dict[str, Any]) -> None:
         return
     name, module = str(table.get("class_name")), table.get("module")
     own = table.get("registered_name") not in (None, name)
-    known = module is None or module == "builtins" or MODULES.fullmatch(str(module))
+    known = module is None or (FUNCTIONS if name == "function" else MODULES).fullmatch(str(module))
     special = name.startswith("__") and name not in TENSORS
     if name in UNSAFE or own or special or not known:
         full = f"{module}.{name}" if module else name

@@ -35,12 +35,12 @@ def read_records(path: Path) -> dict[str, bytes]:
 
 
 def name_of(name: str) -> str:
-    """Return a record's name without the outermost folder.
+    """Return a record's name without the outermost folder, if it is in one.
 
     >>> name_of("net/code/__torch__.py")
     'code/__torch__.py'
     """
-    return name.partition("/")[2]
+    return name.partition("/")[2] or name
 
 
 def write_records(records: dict[str, bytes]) -> io.BytesIO:

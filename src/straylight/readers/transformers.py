@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from straylight.errors import InputError
 from straylight.readers.brought import Brought, ModelOptions, reason_of
+from straylight.readers.graphs import tables
 from straylight.readers.hub import CONFIG, WEIGHTS, read_config
 from straylight.tensors import LEVELS
 
@@ -20,6 +21,7 @@ SEVERAL = "multi_label_classification"
 REFUSED = {
     "auto_map": "code of its own",
     "quantization_config": "quantised weights, which have no gradients",
+    "use_pretrained_backbone": "a backbone whose weights are downloaded",
 }
 
 
@@ -39,7 +41,7 @@ def read_transformers_folder(spec: str, folder: Path, _: ModelOptions) -> Brough
     """Read `config.json`, `model.safetensors` and, if it is there, `preprocessor_config.json`."""
     config = read_config(spec, folder)
     for key, meaning in REFUSED.items():
-        if key in config:
+        if any(table.get(key) for table in tables(config)):
             raise InputError(f"{spec} has {meaning} ({key} in its {CONFIG}), and is not read.")
     if not (folder / WEIGHTS).is_file():
         raise InputError(
