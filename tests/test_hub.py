@@ -215,7 +215,7 @@ def test_folders_of_transformers_that_are_refused(here: Path) -> None:
     Path("m/preprocessor_config.json").write_text("[]")
     refused(r"has a preprocessor_config\.json that cannot be read")
     Path("m/preprocessor_config.json").unlink()
-    refused("needs --classes NAME NAME ..., --size")
+    refused("needs --size PIXELS, --mean and --std")
     Path("m/model.safetensors").unlink()
     Path("m/pytorch_model.bin").write_bytes(pickle.dumps(Hostile()))
     refused(r"has no model\.safetensors: pickled weights")

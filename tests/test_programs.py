@@ -83,6 +83,8 @@ def test_an_exported_program_is_the_same_function(tmp_path: Path) -> None:
         assert_same_function(found, Normalised(network, options), SIDE)
     said = ModelOptions(classes=("a", "b"), mean=(0.5,), std=(0.25,), head="logits")
     assert load_model(path, said).shape == (1, SIDE, SIDE)  # the file says its size
+    with pytest.raises(InputError, match=r"needs --classes NAME NAME \.\.\., --mean and --std"):
+        load_model(path)
 
 
 @pytest.mark.parametrize("trace", [False, True])

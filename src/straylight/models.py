@@ -17,6 +17,11 @@ from straylight.tensors import Images, Shape
 
 __all__ = ["ModelOptions", "load_model"]
 
+NORMALISATION = (
+    "--mean and --std (what it subtracts from images in [0, 1] and divides by: 0 and 1 if it takes them "
+    "as they are)"
+)
+
 
 def load_model(spec: str | Path, options: ModelOptions | None = None) -> Classifier:
     """Load a classifier.
@@ -53,15 +58,8 @@ def wrap(brought: Brought, options: ModelOptions, spec: str) -> Classifier:
     """Make a classifier of a network: find out its head, and see that it takes its images."""
     size = options.size or brought.size
     mean, std = options.mean or brought.mean, options.std or brought.std
-    if not (size and mean and std and (options.classes or brought.classes)):
-        raise InputError(
-            f"{spec} needs --classes NAME NAME ..., --size PIXELS, --mean and --std (what it subtracts "
-            "from images in [0, 1] and divides by: 0 and 1 if it takes them as they are)."
-        )
-    if len(mean) != len(std) or len(mean) not in (1, RGB) or not all(s > 0 for s in std):
-        raise InputError(
-            "--mean and --std need one number each for every channel, 1 or 3, with std > 0."
-        )
+    classes = options.classes or brought.classes
+    require(spec, classes, size, mean, std)
     shape: Shape = (1 if options.grey or len(mean) == 1 else RGB, size, size)
 
     make = partial(Classifier, shape=shape, mean=mean, std=std, spec=spec)
@@ -74,12 +72,30 @@ def wrap(brought: Brought, options: ModelOptions, spec: str) -> Classifier:
         # Networks of other libraries and of users raise what they like.
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(f"{spec} cannot take images of shape {shape}: {reason}") from error
-    named = replace(options, classes=options.classes or brought.classes)
+    named = replace(options, classes=classes)
     head, names = head_of(brought.network, outputs, named, spec)
     card: dict[str, Any] = {"head": head.kind, "mean": mean, "std": std}
     if brought.architecture:
         card |= {"architecture": brought.architecture, "arguments": brought.arguments}
     return make(head, class_names=names, card=card)
+
+
+def require(
+    spec: str,
+    classes: tuple[str, ...],
+    size: int,
+    mean: tuple[float, ...],
+    std: tuple[float, ...],
+) -> None:
+    """See that all is said of a network's images and outputs, by its file or by the user."""
+    said = {"--classes NAME NAME ...": classes, "--size PIXELS": size, NORMALISATION: mean and std}
+    missing = [option for option, value in said.items() if not value]
+    if missing:
+        raise InputError(f"{spec} needs {', '.join(missing)}.")
+    if len(mean) != len(std) or len(mean) not in (1, RGB) or not all(s > 0 for s in std):
+        raise InputError(
+            "--mean and --std need one number each for every channel, 1 or 3, with std > 0."
+        )
 
 
 def head_of(
