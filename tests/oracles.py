@@ -78,3 +78,27 @@ def balanced_tiny(photographs: ImageSet, n_classes: int) -> Classifier:
         logits = network(photographs.images(slice(None)))
         network.head.bias.sub_(logits.mean(0))
     return as_classifier(network, photographs.shape, n_classes)
+
+
+def assert_same_function(found: Classifier, reference: nn.Module, side: int) -> None:
+    """See that a classifier gives a network's logits to 1e-5, with its gradients, none of them nothing.
+
+    Args:
+        found: Loaded from a file.
+        reference: Takes images of `found` in [0, 1] and gives its logits.
+        side: Of the images.
+    """
+    images = torch.rand(3, found.shape[0], side, side, generator=torch.Generator().manual_seed(3))
+    both = []
+    for model in (found, reference):
+        leaf = images.clone().requires_grad_()
+        logits = model(leaf)
+        # Softmax, since logits that differ by a constant are the same.
+        weights = torch.arange(1.0, logits.shape[1] + 1)
+        (grad,) = torch.autograd.grad((logits.softmax(1) * weights).sum(), leaf)
+        both.append((logits.detach().log_softmax(1), grad))
+    (ours, our_grad), (theirs, their_grad) = both
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-5)
+    torch.testing.assert_close(our_grad, their_grad, rtol=1e-3, atol=1e-6)
+    assert bool(our_grad.isfinite().all())
+    assert bool((our_grad.flatten(1).abs().amax(1) > 0).all())

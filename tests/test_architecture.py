@@ -20,7 +20,7 @@ LAYERS = [
     ["cache"],
     ["augmentation", "sampling", "schedule", "sources", "classifier", "cohort", "weights"],
     ["attacks", "folding", "modelcard", "surrogates"],
-    ["evaluate"],
+    ["evaluate", "readers"],
     ["preflight"],
     ["models", "results", "training"],
     ["finetune", "archive"],

@@ -235,7 +235,7 @@ def test_no_pickle_is_ever_run(
     assert left.value.code == 2
     said = capsys.readouterr().err
     assert "Traceback" not in said
-    assert "pickle" in said or "ONNX" in said
+    assert any(word in said for word in ("pickle", "ONNX", "broken archive"))
     assert not Path("executed").exists()
 
 

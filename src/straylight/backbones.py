@@ -16,6 +16,14 @@ INCEPTIONS = ("googlenet", "inception_v3")  # of torchvision
 AUXILIARY = ("AuxLogits.", "aux1.", "aux2.")
 
 Normalisation = tuple[tuple[float, ...], tuple[float, ...]]  # mean, std
+# Arguments of timm's factory that fetch or read files; a model's own file may not say them.
+FETCHING = (
+    "cache_dir",
+    "checkpoint_path",
+    "pretrained",
+    "pretrained_cfg",
+    "pretrained_cfg_overlay",
+)
 
 
 def build_network(
@@ -83,6 +91,9 @@ def timm_network(
 
     if not timm.is_model(name):
         refuse("timm", name, timm.list_models(f"*{name[:6]}*"))
+    fetching = [key for key in FETCHING if key in arguments]
+    if fetching:
+        raise InputError(f"{name} cannot be built with {fetching[0]}: it would read other files.")
     if pretrained:  # it raises the hub's kinds of error, some of them ValueErrors
         public: nn.Module = timm.create_model(
             name, pretrained=True, num_classes=n_classes, **arguments

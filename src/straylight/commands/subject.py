@@ -25,7 +25,8 @@ class Subject:
     """A model and its cohort."""
 
     model: str
-    """A folder that 'straylight finetune' wrote, timm:NAME or torchvision:NAME with --weights, FILE.onnx,
+    """A folder (of 'straylight finetune', transformers or timm); timm:NAME, torchvision:NAME or
+    keras:NAME with --weights; hf_hub:ORG/NAME; FILE.onnx, FILE.pt2, FILE.pt (TorchScript) or FILE.keras;
     or python:MODULE:FUNCTION, which is run."""
     cohort: str
     """The labelled medical test images: class folders (or a .zip or .tar of them), a manifest (.csv or

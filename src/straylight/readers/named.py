@@ -1,0 +1,30 @@
+"""Networks of timm and torchvision by their names, with the user's weights."""
+
+from pathlib import Path
+from typing import Any
+
+from straylight.backbones import build_network
+from straylight.errors import InputError
+from straylight.images import RGB
+from straylight.readers.brought import Brought, ModelOptions
+from straylight.weights import load_weights
+
+TIMM = "timm:"
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+def read_named(spec: str, options: ModelOptions) -> Brought:
+    """Build ``timm:NAME`` or ``torchvision:NAME`` and fill it with safetensors."""
+    if not options.weights or not options.classes:
+        raise InputError(f"{spec} needs --weights FILE.safetensors and --classes NAME NAME ...")
+    architecture = spec.removeprefix(TIMM)
+    network = build_network(architecture, {}, len(options.classes))
+    load_weights(network, Path(options.weights))
+    said: dict[str, Any] = getattr(network, "default_cfg", {})
+    return Brought(
+        network,
+        architecture,
+        size=said.get("input_size", (RGB, 224, 224))[1],
+        mean=tuple(said.get("mean", IMAGENET_MEAN)),
+        std=tuple(said.get("std", IMAGENET_STD)),
+    )

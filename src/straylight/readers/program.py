@@ -1,0 +1,27 @@
+"""A network whose file is a program: what it computes is in the file as well as in its weights."""
+
+import hashlib
+
+import torch
+from torch import Tensor, nn
+
+
+class Program(nn.Module):
+    """A network, with the digest of the program that it is.
+
+    Two programs with the same weights (or with none: a frozen one has them as constants) are two
+    networks. The digest is a buffer, so that `Classifier.sha256` tells them apart.
+
+    Args:
+        network: It.
+        source: The program as bytes.
+    """
+
+    def __init__(self, network: nn.Module, source: bytes) -> None:
+        super().__init__()
+        self.network = network
+        digest = hashlib.sha256(source).digest()
+        self.register_buffer("program_sha256", torch.tensor(list(digest), dtype=torch.uint8))
+
+    def forward(self, images: Tensor) -> object:
+        return self.network(images)
