@@ -96,6 +96,11 @@ def cells() -> list[Cell]:
         Cell(task, budget, ORACLES, label="gap") for budget in MAIN_BUDGETS for task in TARGETS
     ]
     main += [
+        Cell(task, budget, [AUTO], options=("--adaptation", "alignment=0"), label="unaligned")
+        for budget in MAIN_BUDGETS
+        for task in TARGETS
+    ]
+    main += [
         Cell(task, "l2-2", TARGETED_ONLY, options=("--target", "all"), label="targets")
         for task in TARGETS
     ]
@@ -106,7 +111,7 @@ def cells() -> list[Cell]:
         Cell("skin", "l2-4", GAP),
         Cell("skin", "l2-2", GAP[1:], options=("--photographs", "100"), label="100"),
         *(Cell("skin", "l2-2", GAP[1:], options=("--seed", k), label=f"seed{k}") for k in "12"),
-        Cell("skin", "l2-2", ["art:inner=deepfool"], label="deepfool"),
+        Cell("skin", "l2-2", [ART, "art:inner=deepfool"], label="deepfool"),
         Cell("skin", "l2-2", RACE, options=("--curve", "5"), label="race"),
     ]
     t2 = [Cell(task, "l2-4", T2) for task in TARGETS]
