@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from straylight.backbones import build_network
+from straylight.backbones import build_network, own_normalisation
 from straylight.errors import InputError
 from straylight.images import RGB
 from straylight.readers.brought import Brought, ModelOptions
@@ -21,10 +21,11 @@ def read_named(spec: str, options: ModelOptions) -> Brought:
     network = build_network(architecture, {}, len(options.classes))
     load_weights(network, Path(options.weights))
     said: dict[str, Any] = getattr(network, "default_cfg", {})
+    mean, std = own_normalisation(architecture, {}) or (IMAGENET_MEAN, IMAGENET_STD)
     return Brought(
         network,
         architecture,
         size=said.get("input_size", (RGB, 224, 224))[1],
-        mean=tuple(said.get("mean", IMAGENET_MEAN)),
-        std=tuple(said.get("std", IMAGENET_STD)),
+        mean=mean,
+        std=std,
     )
