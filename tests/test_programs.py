@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
-from torchvision.ops import nms
+from torchvision.ops import Conv2dNormActivation, nms
 
 from oracles import assert_same_function
 from straylight.errors import InputError
@@ -32,7 +32,7 @@ def small(channels: int = 3) -> nn.Module:
     """A network with what classifiers have: convolution, batch norm, pooling, a head."""
     torch.manual_seed(1)
     network = nn.Sequential(
-        nn.Conv2d(channels, 4, 3, padding=1),
+        Conv2dNormActivation(channels, 4),
         nn.BatchNorm2d(4),
         nn.GELU(),
         nn.Dropout(0.5),

@@ -28,7 +28,8 @@ KEPT = re.compile(
 )
 # Words of programs that run while loading, reach other machines, or touch files.
 WORDS = re.compile(rb"\b(__setstate__|torch\.classes|rpc_\w+|save|from_file)\b")
-OTHERS = re.compile(rb"\bops\b(?!\.(?:prim|aten)\b)(?:\.\w+)?")
+# `ops` alone, and not the module of a class such as torchvision.ops.misc.
+OTHERS = re.compile(rb"(?<!\.)\bops\b(?!\.(?:prim|aten)\b)(?:\.\w+)?")
 OPERATORS = ("aten::", "prim::")
 PICKLED = (
     "{} may hold pickled objects, which can run code, and is not read: save its state_dict "
