@@ -8,12 +8,13 @@ from typing import ClassVar
 import torch
 
 from straylight.attacks.gradient import Gradient
+from straylight.attacks.losses import margin
 from straylight.attacks.protocol import Snapshot, ThreatModel
 from straylight.ball import Ball
 from straylight.classifier import Classifier
 from straylight.errors import InputError
 from straylight.images import ImageSet
-from straylight.tensors import Delta, Labels, as_received
+from straylight.tensors import Delta, Logits, as_received
 
 FINALISTS = 2
 FEWEST_STEPS = 5  # of a goal that is tried: below that its rate says nothing
@@ -27,16 +28,17 @@ class Auto:
     medical images; a perturbation that sends everything to one class does not care where it comes
     from (targeted universal perturbations: Hirano & Takemoto 2020, https://arxiv.org/abs/1911.06502).
     Which goal is best is the attacker's own choice: it is made on photographs that nothing was
-    learned on, and never on a medical image. How often the classes are among medical images is not
-    known; the choice is by the expected fooling rate halfway between the shares :math:`\pi_c` that
-    held-out photographs are taken for and equal shares,
+    learned on, and never on a medical image. How sure the classifier is of medical images, and how often
+    their classes are, is not known. So what counts is how far :math:`\delta` lowers the margin
+    :math:`m_c(x) = z_c - \max_{j \ne c} z_j`, with the fooling rate to expect if medical margins are
+    uniform in :math:`[0, \kappa]`, and the classes' shares halfway between the shares :math:`\pi_c`
+    that held-out photographs are taken for and equal ones:
 
-    .. math:: \sum_c \tfrac{1}{2} \bigl(\pi_c + \tfrac{1}{K}\bigr)\,
-              P\bigl(f(x + \delta) \ne c \mid f(x) = c\bigr),
+    .. math:: \sum_c \tfrac{1}{2} \bigl(\pi_c + \tfrac{1}{K}\bigr)\, \frac{1}{\kappa}\,
+              \mathbb{E}\bigl[\mathrm{clip}(m_c(x) - m_c(x + \delta),\, 0,\, \kappa) \mid
+              f(x) = c\bigr].
 
-    in the mean of :math:`\delta` and :math:`\delta / 2`: where all goals fool all photographs, the
-    half tells which has more in hand. A class that no photograph is taken for counts as fooled as
-    often as photographs with :math:`\delta` are not taken for it.
+    For a class that no photograph is taken for the mean is over all of them.
 
     Half of the passes go to trying all goals, half to the best two (one round of successive halving,
     Jamieson & Talwalkar 2016, https://arxiv.org/abs/1502.07943).
@@ -57,6 +59,8 @@ class Auto:
     def __post_init__(self) -> None:
         if self.passes < 1:
             raise InputError(f"auto needs passes >= 1, not {self.passes}.")
+        if not self.kappa > 0:
+            raise InputError(f"auto needs kappa > 0, not {self.kappa}.")
         self.run(1)
 
     def run(self, steps: int) -> Gradient:
@@ -70,7 +74,7 @@ class Auto:
             InputError: If the passes are too few to try two goals.
         """
         held_out = share_of(n_photographs)
-        step, look = cost * self.batch_size, 2 * (cost - 1) * held_out
+        step, look = cost * self.batch_size, (cost - 1) * held_out
         for goals in range(n_classes + 1, 1, -1):
             left = self.passes - n_photographs - (goals + FINALISTS) * look
             trial, final = left // (2 * goals * step), left // (2 * FINALISTS * step)
@@ -101,7 +105,7 @@ class Auto:
         cost = classifier.passes_per_step
         goals, trial, final = self.schedule(len(photographs), n_classes, cost)
         learned, held_out = hold_out(photographs, generator)
-        clean, before = classifier.logits_all(learned), classifier.predict_all(held_out)
+        clean, before = classifier.logits_all(learned), classifier.logits_all(held_out)
         frequent = clean.argmax(1).bincount(minlength=n_classes).argsort(descending=True)
         found: dict[int | None, tuple[float, Delta]] = {}
         best, seen = torch.zeros(1, *photographs.shape), 0
@@ -115,7 +119,7 @@ class Auto:
                     delta, seen = snapshot.delta, seen + self.batch_size
                     yield Snapshot(best, seen)
                 assert delta is not None
-                rate = expected_fooling(classifier, held_out, before, delta)
+                rate = expected_fooling(classifier, held_out, before, delta, self.kappa)
                 found[goal] = max(found.get(goal, (-1.0, delta)), (rate, delta), key=itemgetter(0))
                 best = max(found.values(), key=itemgetter(0))[1]
             tried.sort(key=lambda goal: -found[goal][0])
@@ -140,28 +144,22 @@ def hold_out(photographs: ImageSet, generator: torch.Generator) -> tuple[ImageSe
     return photographs.subset(order[cut:]), photographs.subset(order[:cut])
 
 
-def predict_attacked(classifier: Classifier, images: ImageSet, delta: Delta) -> Labels:
-    """Predict images under a perturbation, as received."""
-    with torch.no_grad():
-        logits = [
-            classifier.attacked(as_received(batch + delta), batch) for batch in images.batches(64)
-        ]
-    return torch.cat(logits).argmax(1)
-
-
 def expected_fooling(
-    classifier: Classifier, images: ImageSet, before: Labels, delta: Delta
+    classifier: Classifier, images: ImageSet, before: Logits, delta: Delta, kappa: float
 ) -> float:
-    """Fooling rate that an attacker may expect, as `Auto` says; images are scored as received."""
-    n_classes = len(classifier.class_names)
-    shares = before.bincount(minlength=n_classes).double() / len(images)
+    """Fooling rate that an attacker may expect, as `Auto` says; images are taken as received."""
+    with torch.no_grad():
+        after = torch.cat(
+            [classifier.attacked(as_received(batch + delta), batch) for batch in images.batches(64)]
+        )
+    n_classes, labels = before.shape[1], before.argmax(1)
+    shares = labels.bincount(minlength=n_classes).double() / len(images)
     weights = (shares + 1 / n_classes) / 2
-    found = []
-    for size in (1.0, 0.5):
-        after = predict_attacked(classifier, images, size * delta)
-        moved = (after != before).double()
-        for label in range(n_classes):
-            of_label = moved[before == label]
-            rate = of_label.mean() if len(of_label) else (after != label).double().mean()
-            found.append(weights[label] * rate)
-    return float(torch.stack(found).sum()) / 2
+    rate = 0.0
+    for label in range(n_classes):
+        of_label = labels == label
+        chosen = of_label if bool(of_label.any()) else torch.ones_like(of_label)
+        names = torch.full((int(chosen.sum()),), label)
+        fall = margin(before[chosen], names) - margin(after[chosen], names)
+        rate += float(weights[label] * (fall.clamp(0, kappa) / kappa).double().mean())
+    return rate
