@@ -4,9 +4,11 @@ from typing import Any
 
 from torch import nn
 
-from straylight.errors import InputError
+from straylight.errors import InputError, listed, quoted, reason_of
 
 TORCHVISION = "torchvision:"
+# Arguments of timm that read files, some of them with pickle, or the network.
+READING = {"pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "checkpoint_path", "cache_dir"}
 
 
 def build_network(
@@ -25,6 +27,11 @@ def build_network(
         InputError: If the library does not know the architecture or its arguments, or the weights
             cannot be had.
     """
+    if found := sorted(READING & arguments.keys()):
+        raise InputError(
+            f"{quoted(architecture)} is not built with the argument {listed(found)}: weights are given as a "
+            "safetensors file."
+        )
     library, name = timm_network, architecture
     if architecture.startswith(TORCHVISION):
         library, name = torchvision_network, architecture.removeprefix(TORCHVISION)
@@ -58,7 +65,9 @@ def timm_network(
     try:
         network: nn.Module = timm.create_model(name, num_classes=n_classes, **arguments)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise InputError(f"timm cannot build {name} with {arguments}: {error}.") from error
+        raise InputError(
+            f"timm cannot build {name} with {quoted(arguments)}: {reason_of(error)}."
+        ) from error
     return network
 
 
@@ -75,7 +84,9 @@ def torchvision_network(
     try:
         network: nn.Module = get_model(name, weights=None, num_classes=n_classes, **arguments)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise InputError(f"torchvision cannot build {name} with {arguments}: {error}.") from error
+        raise InputError(
+            f"torchvision cannot build {name} with {quoted(arguments)}: {reason_of(error)}."
+        ) from error
     if pretrained:
         public = get_model(name, weights="DEFAULT", **arguments).state_dict()
         head = head_prefixes(network)
@@ -89,7 +100,7 @@ def torchvision_network(
 def refuse(library: str, name: str, near: list[str]) -> None:
     """Refuse a name that a library does not know."""
     hint = ", ".join(near[:5]) or f"{library}'s list_models() lists them"
-    raise InputError(f"{library} has no model {name!r} (near: {hint}).")
+    raise InputError(f"{library} has no model {quoted(name)!r} (near: {hint}).")
 
 
 def head_prefixes(network: nn.Module) -> tuple[str, ...]:

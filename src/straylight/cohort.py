@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from straylight.arrays import NPZ, from_array, load_arrays, load_pair, of_split
 from straylight.containers import Container, is_container, open_container
-from straylight.errors import InputError
+from straylight.errors import InputError, listed, quoted
 from straylight.images import ImageSet
 from straylight.manifest import PARQUET, read_manifest
 from straylight.medmnist import MEDMNIST, load_medmnist
@@ -20,6 +20,7 @@ from straylight.reading import Reading
 from straylight.tensors import Labels, Shape
 
 Names = Sequence[str]
+MOST_CLASSES = 2**16  # where labels alone say how many there are
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +127,8 @@ def from_manifest(
         for row in rows:
             if not container.has(row.file):
                 raise InputError(
-                    f"{manifest}, line {row.number}: the file {row.file} does not exist in {root}."
+                    f"{manifest}, line {row.number}: the file {quoted(row.file)} does not exist in "
+                    f"{root}."
                 )
         files, labels = [row.file for row in rows], [row.label for row in rows]
         return from_files(
@@ -165,8 +167,9 @@ def from_arrays(
         splits = [name.removesuffix("_images") for name in arrays if name.endswith("_images")]
         hint = f" Choose a split: {spec}:{splits[-1]}." if splits else ""
         raise InputError(
-            f"{spec} holds {', '.join(sorted(arrays))}: expected the arrays images and labels.{hint}"
+            f"{spec} holds {listed(sorted(arrays))}: expected the arrays images and labels.{hint}"
         )
+    arrays = {name: np.atleast_1d(array) for name, array in arrays.items()}
     labels = class_numbers(arrays["labels"], spec)
     if labels.shape != (len(arrays["images"]),):
         raise InputError(
@@ -174,16 +177,26 @@ def from_arrays(
             "give one for each image."
         )
     if "class_names" in arrays:
-        class_names = check_same(arrays["class_names"].tolist(), class_names, spec)
+        class_names = check_same(names_in(arrays["class_names"], spec), class_names, spec)
+    images = from_array(arrays["images"], shape, spec)
     if np.issubdtype(labels.dtype, np.integer):
-        names = list(class_names or map(str, range(int(labels.max()) + 1)))
+        highest = min(int(labels.max()), MOST_CLASSES)
+        names = list(class_names or map(str, range(highest + 1)))
         if labels.min() < 0 or labels.max() >= len(names):
             raise InputError(f"{spec} has labels outside 0..{len(names) - 1}, the model's classes.")
         numbers = torch.from_numpy(labels.astype(np.int64))
-        return Cohort(from_array(arrays["images"], shape, spec), numbers, tuple(names))
+        return Cohort(images, numbers, tuple(names))
     index = label_index(labels.tolist(), class_names, spec)
     numbers = torch.tensor([index[name] for name in labels.tolist()])
-    return Cohort(from_array(arrays["images"], shape, spec), numbers, tuple(index))
+    return Cohort(images, numbers, tuple(index))
+
+
+def names_in(array: NDArray[Any], spec: str) -> Names:
+    """Return an array of class names as texts."""
+    names = list(map(str, array.ravel().tolist()))
+    if array.dtype.kind != "U" or len(set(names)) < len(names):
+        raise InputError(f"{spec} has class_names that are no texts, or one of them twice.")
+    return names
 
 
 def class_numbers(labels: NDArray[Any], spec: str) -> NDArray[Any]:
@@ -196,6 +209,11 @@ def class_numbers(labels: NDArray[Any], spec: str) -> NDArray[Any]:
             )
         numbers: NDArray[Any] = labels.argmax(1)
         return numbers
+    if labels.dtype.kind not in "iuU":
+        raise InputError(
+            f"{spec} has labels of type {quoted(labels.dtype)}: give class numbers, names or one-hot "
+            "rows."
+        )
     return labels.reshape(len(labels)) if labels.size == len(labels) else labels
 
 
@@ -203,7 +221,7 @@ def check_same(found: list[str], class_names: Names | None, spec: str) -> Names:
     """Return the common class names, or say how they differ."""
     if class_names is not None and list(class_names) != found:
         raise InputError(
-            f"{spec} has the classes {', '.join(found)}; the model has {', '.join(class_names)}."
+            f"{spec} has the classes {listed(found)}; the model has {listed(class_names)}."
         )
     return found
 
@@ -215,7 +233,7 @@ def label_index(labels: Sequence[str], class_names: Names | None, spec: str) -> 
     unknown = sorted(set(labels) - set(class_names))
     if unknown:
         raise InputError(
-            f"{spec} has the class {', '.join(unknown)}, which the model does not know: "
-            f"its classes are {', '.join(class_names)}."
+            f"{spec} has the class {listed(unknown)}, which the model does not know: "
+            f"its classes are {listed(class_names)}."
         )
     return {name: number for number, name in enumerate(class_names)}

@@ -1,12 +1,19 @@
 """A manifest: a table of image files and their labels."""
 
 import csv
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
-from straylight.errors import InputError
+from straylight.errors import InputError, listed, quoted, reason_of
 
 PARQUET = ".parquet"
+MOST_ROWS = 1_000_000
+LONGEST = 2**12  # characters of a field, as of a name in a file system
+
+Columns = tuple[str, str]
+Fields = tuple[int, str, str]  # line, file, label
 
 
 @dataclass(frozen=True)
@@ -32,27 +39,31 @@ def read_manifest(path: Path, file: str, label: str) -> list[Row]:
         file, label: Its columns.
 
     Raises:
-        InputError: If it cannot be read, lacks a column, has an empty field, has a file that lies
-            elsewhere, or gives one file two labels. A row that is there twice is kept once.
+        InputError: If it cannot be read, lacks a column or has it twice, has more than `MOST_ROWS` rows,
+            has an empty field, has a file that lies elsewhere, or gives one file two labels. A row that
+            is there twice is kept once.
     """
-    table = parquet_rows(path) if path.suffix.lower() == PARQUET else csv_rows(path)
-    if not table or not {file, label} <= table[0].keys():
-        found = f" It has {', '.join(map(str, table[0]))}." if table else ""
-        raise InputError(
-            f"{path} must have the columns {file},{label} and at least one row.{found} Other columns: "
-            "--reading file=COLUMN,label=COLUMN."
-        )
+    read = parquet_rows if path.suffix.lower() == PARQUET else csv_rows
     rows: dict[str, Row] = {}
-    for number, fields in enumerate(table, start=2):
-        if not fields[file] or not fields[label]:
+    for number, name, word in read(path, (file, label)):
+        if not name or not word:
             raise InputError(f"{path}, line {number}: both {file} and {label} must be given.")
-        row = Row(number, inside(path, number, fields[file]), fields[label])
+        if len(name + word) > LONGEST or any(c < " " and c != "\0" for c in name + word):
+            raise InputError(
+                f"{path}, line {number}: a field is longer than {LONGEST} characters or holds control "
+                "characters: look for a quote that is not closed."
+            )
+        row = Row(number, inside(path, number, name), word)
         first = rows.setdefault(row.file, row)
         if first.label != row.label:
             raise InputError(
-                f"{path}, line {number}: {row.file} is {row.label}, but {first.label} in line "
-                f"{first.number}: give each file one label."
+                f"{path}, line {number}: {quoted(row.file)} is {quoted(row.label)}, but "
+                f"{quoted(first.label)} in line {first.number}: give each file one label."
             )
+        if len(rows) > MOST_ROWS:
+            raise InputError(f"{path} has more than {MOST_ROWS:,} rows: give a part of them.")
+    if not rows:
+        raise unfit(path, (file, label), [file, label])
     return list(rows.values())
 
 
@@ -62,22 +73,38 @@ def inside(path: Path, number: int, file: str) -> str:
     parts = name.parts or ("..",)
     if name.is_absolute() or ".." in parts or ":" in parts[0] or "\0" in file:
         raise InputError(
-            f"{path}, line {number}: {file!r} leads out of the folder that the files lie in: give "
+            f"{path}, line {number}: {quoted(file)!r} leads out of the folder that the files lie in: give "
             "names inside it, and the folder with --reading root=FOLDER."
         )
     return str(name)
 
 
-def csv_rows(path: Path) -> list[dict[str, str]]:
+def unfit(path: Path, columns: Columns, found: list[str]) -> InputError:
+    """Say what a table must have, and what it has."""
+    return InputError(
+        f"{path} must have the columns {','.join(columns)} and at least one row. It has "
+        f"{listed(found)}. Other columns: --reading file=COLUMN,label=COLUMN."
+    )
+
+
+def csv_rows(path: Path, columns: Columns) -> Iterator[Fields]:
     """Read a CSV file in UTF-8, with or without a byte order mark, whatever its line ends."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
-            return [{k: v or "" for k, v in row.items() if k} for row in csv.DictReader(stream)]
+            # Strict: otherwise a quote that is not closed swallows the rest of the file.
+            reader = csv.reader(stream, strict=True)
+            head = next(reader, [])
+            if [head.count(column) for column in columns] != [1, 1]:
+                raise unfit(path, columns, head)
+            places = [head.index(column) for column in columns]
+            for fields in filter(None, reader):
+                name, word = (fields[place] if place < len(fields) else "" for place in places)
+                yield reader.line_num, name, word
     except (UnicodeDecodeError, csv.Error, OSError) as error:
-        raise InputError(f"{path} is not a CSV file in UTF-8 ({error}).") from error
+        raise InputError(f"{path} is not a CSV file in UTF-8 ({reason_of(error)}).") from error
 
 
-def parquet_rows(path: Path) -> list[dict[str, str]]:
+def parquet_rows(path: Path, columns: Columns) -> Iterator[Fields]:
     """Read a Parquet file."""
     try:
         from pyarrow import ArrowException, parquet
@@ -86,7 +113,41 @@ def parquet_rows(path: Path) -> list[dict[str, str]]:
             f"{path} needs pyarrow: 'pip install straylight[parquet]', or give a CSV file."
         ) from None
     try:
-        rows = parquet.read_table(path).to_pylist()  # type: ignore[no-untyped-call]
+        with parquet.ParquetFile(path, read_dictionary=list(columns)) as file:
+            names = file.schema_arrow.names
+            if [names.count(column) for column in columns] != [1, 1]:
+                raise unfit(path, columns, names)
+            if file.metadata.num_rows > MOST_ROWS:
+                raise InputError(f"{path} has more than {MOST_ROWS:,} rows: give a part of them.")
+            table = file.read(columns=list(columns), use_threads=False)
+        fields = [plain(path, column, table[column]) for column in columns]
     except (ArrowException, OSError, ValueError) as error:
-        raise InputError(f"{path} is not a Parquet file ({str(error).splitlines()[0]}).") from error
-    return [{k: "" if v is None else str(v) for k, v in row.items()} for row in rows]
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path} is not a Parquet file ({reason_of(error)}).") from error
+    yield from zip(range(2, 2 + len(table)), *fields, strict=True)
+
+
+def plain(path: Path, name: str, column: Any) -> list[str]:  # noqa: ANN401
+    """Return a column of texts or numbers as texts.
+
+    Texts come as numbers into a dictionary, whose words may be long and are written out only once.
+    """
+    from pyarrow import compute, types
+
+    kind = column.type
+    if types.is_dictionary(kind):
+        words = column.combine_chunks().dictionary
+        if (
+            types.is_string(words.type)
+            and (compute.max(compute.utf8_length(words)).as_py() or 0) > LONGEST
+        ):
+            raise InputError(f"{path} has a {name} of more than {LONGEST} characters.")
+        kind = words.type
+    if types.is_nested(kind) or not (
+        types.is_string(kind) or types.is_large_string(kind) or types.is_primitive(kind)
+    ):
+        raise InputError(
+            f"{path} has the column {name} of type {quoted(kind)}: give texts or numbers."
+        )
+    return ["" if value is None else str(value) for value in column.to_pylist()]

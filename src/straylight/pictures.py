@@ -7,25 +7,31 @@ from pathlib import PurePosixPath
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from straylight.containers import Container
 from straylight.dicom import MAGIC, PREAMBLE, DicomView, is_dicom, read_dicom
-from straylight.errors import InputError
+from straylight.errors import InputError, quoted, reason_of
 from straylight.images import RGB, ImageSet, Skipped
 from straylight.tensors import Shape
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"})
 DICOM_SUFFIXES = frozenset({".dcm", ".dicom"})
 NO_PICTURE = "DICOMDIR"
+# Pillow reads many more, and runs Ghostscript for some of them. GIF is met under other names.
+FORMATS = ("BMP", "GIF", "JPEG", "MPO", "PNG", "TIFF", "WEBP")
+TOO_DEEP = ("I", "F")  # Pillow would cut their values off at 255
 
 
 def fit(image: Image.Image, shape: Shape) -> NDArray[np.uint8]:
     """Convert to grey or RGB and resize (plain, no crop, antialiased) to (C, H, W) uint8."""
     channels, height, width = shape
+    image = ImageOps.exif_transpose(image)
+    if image.mode in TOO_DEEP:
+        raise ValueError("has values of 32 bits: save it with 8 or 16")
     if image.mode.startswith("I;16"):
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    converted = ImageOps.exif_transpose(image).convert("RGB" if channels == RGB else "L")
+    converted = image.convert("RGB" if channels == RGB else "L")
     if converted.size != (width, height):
         converted = converted.resize((width, height), Image.Resampling.BILINEAR)
     return np.asarray(converted, dtype=np.uint8).reshape(height, width, channels).transpose(2, 0, 1)
@@ -51,15 +57,15 @@ def decode(data: bytes, shape: Shape, view: DicomView | None = None) -> NDArray[
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         warnings.filterwarnings("ignore", module="PIL", category=UserWarning)
         try:
-            with Image.open(io.BytesIO(data)) as image:
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 return fit(image, shape)
+        except UnidentifiedImageError:
+            raise ValueError("no image of a known format") from None
         except MemoryError:
             raise ValueError("too large") from None
         except Exception as error:
             # Pillow's readers raise many kinds for broken files: OSError, SyntaxError, struct.error ...
-            said = str(error).splitlines()[0] if str(error) else type(error).__name__
-            reason = "no image of a known format" if "BytesIO" in said else said
-            raise ValueError(reason) from error
+            raise ValueError(reason_of(error)) from error
 
 
 def find_pictures(container: Container, *, dicom: bool) -> list[str]:
@@ -104,7 +110,7 @@ def read_pictures(
             decoded[name] = decode(container.read(name), shape, view)
         except ValueError as error:
             reasons[name] = str(error)
-    skipped = tuple(Skipped(name, reasons[name]) for name in names if name in reasons)
+    skipped = tuple(Skipped(quoted(name), reasons[name]) for name in names if name in reasons)
     if not decoded:
         first = f" (first: {skipped[0].file}: {skipped[0].reason})" if skipped else ""
         raise InputError(f"none of the {len(names)} image files of {spec} can be read{first}.")

@@ -9,7 +9,7 @@ from PIL import Image
 from straylight.arrays import from_array, load_arrays
 from straylight.containers import is_container, open_container
 from straylight.drawings import DRAWINGS
-from straylight.errors import InputError
+from straylight.errors import InputError, listed
 from straylight.images import ImageSet
 from straylight.pictures import find_pictures, fit, read_pictures
 from straylight.tensors import Shape
@@ -61,8 +61,10 @@ def load_natural(
     if path.suffix in {".npy", ".npz"}:
         arrays = load_arrays(path)
         if "images" not in arrays and len(arrays) != 1:
-            raise InputError(f"{path} holds {sorted(arrays)}: name the photographs 'images'.")
-        array = arrays.get("images", next(iter(arrays.values())))
+            raise InputError(
+                f"{path} holds {listed(sorted(arrays))}: name the photographs 'images'."
+            )
+        array = np.atleast_1d(arrays.get("images", next(iter(arrays.values()))))
         return from_array(array[draw(len(array), n, rng, spec)], shape, str(spec))
     if not is_container(path):
         raise InputError(
