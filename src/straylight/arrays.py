@@ -27,16 +27,13 @@ def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """
     try:
         # Opened here, since numpy leaves a broken zip file open.
-        with path.open("rb") as stream:
-            with warnings.catch_warnings():
-                warnings.simplefilter(
-                    "ignore"
-                )  # of headers that Python 2 wrote, or that are no Python
-                loaded = np.load(stream, allow_pickle=False)
-                if isinstance(loaded, np.ndarray):
-                    return {"images": loaded}
-                check_packed(loaded.zip)
-                return {name: loaded[name] for name in loaded.files}
+        with path.open("rb") as stream, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of headers that Python 2 wrote, or that are no Python
+            loaded = np.load(stream, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                return {"images": loaded}
+            check_packed(loaded.zip)
+            return {name: loaded[name] for name in loaded.files}
     except FileNotFoundError:
         raise InputError(f"{path} does not exist: give an existing .npy or .npz file.") from None
     except Exception as error:

@@ -29,7 +29,7 @@ def build_network(
     """
     if found := sorted(READING & arguments.keys()):
         raise InputError(
-            f"{quoted(architecture)} is not built with the argument {listed(found)}: weights are given as a "
+            f"{quoted(architecture)} is not built with the argument {listed(found)}: give weights as a "
             "safetensors file."
         )
     library, name = timm_network, architecture

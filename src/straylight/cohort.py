@@ -191,7 +191,7 @@ def from_arrays(
     return Cohort(images, numbers, tuple(index))
 
 
-def names_in(array: NDArray[Any], spec: str) -> Names:
+def names_in(array: NDArray[Any], spec: str) -> list[str]:
     """Return an array of class names as texts."""
     names = list(map(str, array.ravel().tolist()))
     if array.dtype.kind != "U" or len(set(names)) < len(names):

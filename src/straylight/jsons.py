@@ -5,6 +5,7 @@ import math
 from typing import Any
 
 import jsonschema
+from jsonschema.exceptions import best_match
 
 from straylight.errors import quoted, reason_of
 
@@ -34,6 +35,17 @@ def refuse(word: str) -> float:
 def finite(text: str) -> float:
     """Read a number that is one."""
     return float(text) if math.isfinite(float(text)) else refuse("a number beyond all floats")
+
+
+def check_follows(data: Any, schema: dict[str, Any]) -> None:  # noqa: ANN401
+    """See that data follows a schema of ours, which a test has seen to be one.
+
+    Raises:
+        jsonschema.ValidationError: If not.
+    """
+    error = best_match(jsonschema.Draft202012Validator(schema).iter_errors(data))
+    if error is not None:
+        raise error
 
 
 def misfit(error: jsonschema.ValidationError) -> str:

@@ -113,41 +113,42 @@ def parquet_rows(path: Path, columns: Columns) -> Iterator[Fields]:
             f"{path} needs pyarrow: 'pip install straylight[parquet]', or give a CSV file."
         ) from None
     try:
-        with parquet.ParquetFile(path, read_dictionary=list(columns)) as file:
-            names = file.schema_arrow.names
-            if [names.count(column) for column in columns] != [1, 1]:
-                raise unfit(path, columns, names)
+        schema = parquet.read_schema(path)  # type: ignore[no-untyped-call]
+        if [schema.names.count(column) for column in columns] != [1, 1]:
+            raise unfit(path, columns, schema.names)
+        texts = [column for column in columns if is_text(path, schema.field(column))]
+        # As numbers into a dictionary: a text of a megabyte may be there a million times.
+        with parquet.ParquetFile(path, read_dictionary=texts) as file:  # type: ignore[no-untyped-call]
             if file.metadata.num_rows > MOST_ROWS:
                 raise InputError(f"{path} has more than {MOST_ROWS:,} rows: give a part of them.")
             table = file.read(columns=list(columns), use_threads=False)
-        fields = [plain(path, column, table[column]) for column in columns]
+        fields = [plain(path, table[column]) for column in columns]
+    except InputError:
+        raise
     except (ArrowException, OSError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
         raise InputError(f"{path} is not a Parquet file ({reason_of(error)}).") from error
     yield from zip(range(2, 2 + len(table)), *fields, strict=True)
 
 
-def plain(path: Path, name: str, column: Any) -> list[str]:  # noqa: ANN401
-    """Return a column of texts or numbers as texts.
+def is_text(path: Path, field: Any) -> bool:  # noqa: ANN401
+    """Tell a column of texts from one of numbers, dates or truths, and refuse others."""
+    from pyarrow import types
 
-    Texts come as numbers into a dictionary, whose words may be long and are written out only once.
-    """
-    from pyarrow import compute, types
-
-    kind = column.type
-    if types.is_dictionary(kind):
-        words = column.combine_chunks().dictionary
-        if (
-            types.is_string(words.type)
-            and (compute.max(compute.utf8_length(words)).as_py() or 0) > LONGEST
-        ):
-            raise InputError(f"{path} has a {name} of more than {LONGEST} characters.")
-        kind = words.type
-    if types.is_nested(kind) or not (
-        types.is_string(kind) or types.is_large_string(kind) or types.is_primitive(kind)
-    ):
+    kind = field.type.value_type if types.is_dictionary(field.type) else field.type
+    text = types.is_string(kind) or types.is_large_string(kind)
+    if not (text or types.is_primitive(kind)):
         raise InputError(
-            f"{path} has the column {name} of type {quoted(kind)}: give texts or numbers."
+            f"{path} has the column {quoted(field.name)} of type {quoted(kind)}: give texts or numbers."
         )
+    return bool(text)
+
+
+def plain(path: Path, column: Any) -> list[str]:  # noqa: ANN401
+    """Write a column as texts, having seen that they are short."""
+    from pyarrow import types
+
+    if types.is_dictionary(column.type):
+        words = [word for chunk in column.chunks for word in chunk.dictionary.to_pylist()]
+        if any(len(str(word)) > LONGEST for word in words):
+            raise InputError(f"{path} has a text of more than {LONGEST} characters.")
     return ["" if value is None else str(value) for value in column.to_pylist()]

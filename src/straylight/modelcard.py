@@ -12,13 +12,14 @@ from torch import nn
 from straylight.backbones import build_network
 from straylight.classifier import Classifier
 from straylight.errors import InputError, reason_of
-from straylight.jsons import misfit, parse_json
+from straylight.jsons import check_follows, misfit, parse_json
 from straylight.limits import LARGEST_SIDE
 from straylight.tensors import Shape
 from straylight.weights import load_weights
 
 SCHEMA = "straylight.model/1"
-CHANNELS = {"type": "array", "minItems": 1, "maxItems": 3, "items": {"type": "number"}}
+NUMBER = {"type": "number", "minimum": -1e6, "maximum": 1e6}
+CHANNELS = {"type": "array", "minItems": 1, "maxItems": 3, "items": NUMBER}
 SIDE = {"type": "integer", "minimum": 1, "maximum": LARGEST_SIDE}
 FIELDS: dict[str, dict[str, Any]] = {
     "schema": {"const": SCHEMA},
@@ -38,7 +39,7 @@ FIELDS: dict[str, dict[str, Any]] = {
         "uniqueItems": True,
     },
     "mean": CHANNELS,
-    "std": CHANNELS | {"items": {"type": "number", "exclusiveMinimum": 0}},
+    "std": CHANNELS | {"items": NUMBER | {"minimum": 1e-6}},
     "training": {"type": "object"},
 }
 CARD = {
@@ -100,7 +101,7 @@ class ModelCard:
             jsonschema.ValidationError: If a field is missing, left over or of another kind.
         """
         fields = parse_json(text)
-        jsonschema.validate(fields, CARD, cls=jsonschema.Draft202012Validator)
+        check_follows(fields, CARD)
         del fields["schema"]
         if len(fields["mean"]) != len(fields["std"]) or len(fields["mean"]) == 2:
             raise ValueError("mean and std need one number for each of 1 or 3 channels")

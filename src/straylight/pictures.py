@@ -19,7 +19,7 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
 DICOM_SUFFIXES = frozenset({".dcm", ".dicom"})
 NO_PICTURE = "DICOMDIR"
 # Pillow reads many more, and runs Ghostscript for some of them. GIF is met under other names.
-FORMATS = ("BMP", "GIF", "JPEG", "MPO", "PNG", "TIFF", "WEBP")
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
 TOO_DEEP = ("I", "F")  # Pillow would cut their values off at 255
 
 

@@ -45,4 +45,9 @@ def load_weights(network: nn.Module, path: Path, *, new_head: bool = False) -> N
             f"{path} does not fit the architecture: {len(wrong)} tensors are missing, left over or of "
             f"another shape (first: {quoted(wrong[0])})."
         )
+    for name, tensor in weights.items():
+        if tensor.is_complex() or not tensor.float().isfinite().all():
+            raise InputError(
+                f"{path} holds values that are no finite numbers (first: {quoted(name)}): export it again."
+            )
     network.load_state_dict(weights)

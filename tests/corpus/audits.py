@@ -46,7 +46,7 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
     for number, path in enumerate(leaves(good)):
         chosen = rng.choice(len(WRONG), 3, replace=False)
         for index in chosen:
-            name = f"audits/leaf{number}-{path[-1] if path else 'top'}-{index}.json"
+            name = f"audits/leaf{number}-{index}.json"
             yield Case(name, json.dumps(replaced(good, path, WRONG[index])).encode(), "any")
     for name, data in texts(text).items():
         yield Case(f"audits/text-{name}.json", data, "refused")

@@ -108,7 +108,7 @@ def wrong_cards() -> dict[str, Any]:
             "x" * 9_000,
             "hf-hub:a/b",
         ],
-        "arguments": [None, 7, "x", [1], {"nothing": 1}, {"": None}],
+        "arguments": [None, 7, "x", [1], {"nothing": 1}],
         "shape": [
             None,
             7,

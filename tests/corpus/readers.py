@@ -15,11 +15,10 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+import timm  # noqa: F401 (its import takes seconds, which are no reader's)
 import torch
 from torch import nn
 
-from straylight.archive import load_audit
-from straylight.arrays import load_arrays
 from straylight.cohort import load_cohort
 from straylight.dicom import DicomView
 from straylight.errors import InputError
@@ -28,8 +27,6 @@ from straylight.modelcard import load_classifier
 from straylight.pictures import decode
 from straylight.reading import Reading
 from straylight.report import write_report
-from straylight.report.figures import read_perturbation
-from straylight.results import Audit
 from straylight.sources import load_natural
 from straylight.weights import load_weights
 
@@ -161,10 +158,11 @@ def main(root: Path) -> None:
     torch.set_num_threads(1)
     for family in READERS:
         for path in sorted((root / family).iterdir()):
-            signal.alarm(3 * SECONDS)  # by default it ends the process
+            # Either ends the process: so much processor time, or a wait for something.
+            signal.setitimer(signal.ITIMER_PROF, 2 * SECONDS)
+            signal.alarm(20 * SECONDS)
             sys.stdout.write(json.dumps(give(path)) + "\n")
             sys.stdout.flush()
-    signal.alarm(0)
 
 
 if __name__ == "__main__":

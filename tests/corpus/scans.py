@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-import dicoms
-from dicoms import written
 from PIL import Image
 from pydicom import Dataset
 from pydicom.dataset import FileDataset
@@ -22,8 +20,10 @@ from pydicom.uid import (
     RLELossless,
 )
 
+import dicoms
 from corpus import Case, damaged
 from corpus.pictures import jpeg_claim, saved
+from dicoms import written
 
 MIB = 2**20
 
@@ -148,7 +148,10 @@ def lies() -> dict[str, tuple[bytes, str]]:
         for word, text in numbers.items():
             if (name, word) == ("slope", "none"):
                 continue
-            found[f"{name}-{word}"] = (windowed(tag, text), "any" if word == "none" else "refused")
+            found[f"{name}-{word}"] = (
+                windowed(tag, text),
+                "refused" if word in ("nan", "word") else "any",
+            )
     found["width-zero"] = windowed(0x00281051, b"0 "), "refused"
     found["width-negative"] = windowed(0x00281051, b"-5"), "refused"
     found["kind-of-value"] = raw(rows, "SQ", b"\xfe\xff\x00\xe0\x04\x00\x00\x00abcd"), "refused"
