@@ -44,7 +44,7 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
     text = json.dumps(good).encode()
     yield from damaged("audits", "good.json", text, rng)
     for number, path in enumerate(leaves(good)):
-        chosen = rng.choice(len(WRONG), 3, replace=False)
+        chosen = rng.choice(len(WRONG), 2, replace=False)
         for index in chosen:
             name = f"audits/leaf{number}-{index}.json"
             yield Case(name, json.dumps(replaced(good, path, WRONG[index])).encode(), "any")

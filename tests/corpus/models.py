@@ -38,9 +38,48 @@ def claim(
     return {"0.weight": {"dtype": kind, "shape": shape, "data_offsets": [start, end]}}
 
 
+def network(side: int = 8, out: int = 2) -> bytes:
+    """A linear classifier in ONNX that says its input has this side."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    weights = np.linspace(-1, 1, 3 * 8 * 8 * 2, dtype=np.float32).reshape(192, 2)
+    nodes = [
+        helper.make_node("Flatten", ["x"], ["flat"]),
+        helper.make_node("MatMul", ["flat", "w"], ["y"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "linear",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, 3, side, side])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [None, out])],
+        [numpy_helper.from_array(weights, "w")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)])
+    model.ir_version = 8
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString())
+
+
+def strange_networks() -> dict[str, bytes]:
+    """ONNX files that are well formed, and no classifier of these images."""
+    good = network()
+    return {
+        "empty": b"",
+        "text": b"no network",
+        "pickle": b"\x80\x04\x95" + bytes(50),
+        "operator": good.replace(b"MatMul", b"MatNul"),
+        "name": good.replace(b"flat", b"f\x1bat", 1),
+        "text-name": good.replace(b"linear", b"\xff\xfe\x1b[3"),
+    }
+
+
 def cases(rng: np.random.Generator) -> Iterator[Case]:
     yield from damaged("weights", "good.safetensors", save(WEIGHTS), rng)
     yield from damaged("cards", "good.json", json.dumps(CARD, indent=1).encode(), rng)
+    yield from damaged("networks", "good.onnx", network(), rng)
+    for name, data in strange_networks().items():
+        yield Case(f"networks/{name}.onnx", data, "refused")
     for name, data in lying_weights().items():
         yield Case(f"weights/{name}.safetensors", data, "refused")
     for name, card in wrong_cards().items():

@@ -15,7 +15,8 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-import timm  # noqa: F401 (its import takes seconds, which are no reader's)
+import onnx2torch  # noqa: F401 (these two take seconds to import, which are no reader's)
+import timm  # noqa: F401
 import torch
 from torch import nn
 
@@ -24,6 +25,7 @@ from straylight.dicom import DicomView
 from straylight.errors import InputError
 from straylight.files import read_delta
 from straylight.modelcard import load_classifier
+from straylight.models import ModelOptions, load_model
 from straylight.pictures import decode
 from straylight.reading import Reading
 from straylight.report import write_report
@@ -31,7 +33,7 @@ from straylight.sources import load_natural
 from straylight.weights import load_weights
 
 SHAPE, NAMES = (3, 8, 8), ("dark", "light")
-SECONDS = 5
+SECONDS, MEMORY = 5, 2**30
 Said = list[str]  # the reasons why files were skipped
 
 
@@ -88,6 +90,12 @@ def weights(path: Path) -> Said:
     return []
 
 
+def network(path: Path) -> Said:
+    options = ModelOptions(classes=NAMES, size=8, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+    load_model(path, options)
+    return []
+
+
 def card(path: Path) -> Said:
     folder = path.parent.parent / "model"
     shutil.copy(path, folder / "model.json")
@@ -124,6 +132,7 @@ READERS: dict[str, tuple[Callable[[Path], Said], type[ValueError]]] = {
     "tables": (table, InputError),
     "archives": (archive, InputError),
     "weights": (weights, InputError),
+    "networks": (network, InputError),
     "cards": (card, InputError),
     "audits": (audit, InputError),
 }
@@ -156,6 +165,8 @@ def give(path: Path) -> dict[str, object]:
 
 def main(root: Path) -> None:
     torch.set_num_threads(1)
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, used + MEMORY))
     for family in READERS:
         for path in sorted((root / family).iterdir()):
             # Either ends the process: so much processor time, or a wait for something.
