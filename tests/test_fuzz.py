@@ -5,11 +5,13 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections import Counter
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
@@ -21,6 +23,7 @@ from safetensors.torch import save_file
 
 from corpus import Case, make_corpus, write_corpus
 from corpus.arrays import MARKER
+from corpus.models import CARD
 from corpus.readers import SECONDS
 from straylight.cli import main
 from straylight.cohort import load_cohort
@@ -31,6 +34,7 @@ from straylight.settings import parse_settings
 from straylight.sources import load_natural
 from test_report import write_arrays
 
+T = TypeVar("T")
 SHAPE = (3, 8, 8)
 LONGEST = 400  # characters, besides the names of folders
 RISE = 250  # MiB that all readers together may take above what imports take
@@ -50,6 +54,8 @@ def write_helpers(root: Path) -> None:
     (root / "model").mkdir()
     network = timm.create_model("test_resnet", num_classes=2)
     save_file(network.state_dict(), root / "model" / "model.safetensors")
+    shutil.copytree(root / "model", root / "good-model")
+    (root / "good-model" / "model.json").write_text(json.dumps(CARD))
 
 
 @pytest.fixture(scope="module")
@@ -103,9 +109,7 @@ def test_no_file_ends_in_another_error_or_a_warning(found: list[dict[str, Any]])
 def test_good_files_are_read_and_bad_ones_refused(
     cases: dict[str, Case], found: list[dict[str, Any]]
 ) -> None:
-    wrong = [
-        row for row in found if cases[row["path"]].expected not in ("any", row["outcome"])
-    ]
+    wrong = [row for row in found if cases[row["path"]].expected not in ("any", row["outcome"])]
     assert wrong == []
 
 
@@ -135,14 +139,17 @@ def test_refusals_name_the_file(root: Path, found: list[dict[str, Any]]) -> None
 
 def test_nothing_was_run_and_nothing_written(root: Path, found: list[dict[str, Any]]) -> None:
     assert found
-    assert [path for path in root.rglob("*") if MARKER in path.name or "executed" in path.name] == []
-    folders = {path.partition("/")[0] for path in (row["path"] for row in found)}
-    assert {path.name for path in root.iterdir()} == folders | {"good", "model", "audit", "pair", "secret.png"}
+    assert [
+        path for path in root.rglob("*") if MARKER in path.name or "executed" in path.name
+    ] == []
+    folders = {row["path"].partition("/")[0] for row in found}
+    helpers = {"good", "good-model", "model", "audit", "pair", "secret.png"}
+    assert {path.name for path in root.iterdir()} == folders | helpers
 
 
 @pytest.mark.parametrize("family", ["pictures", "scans"])
 def test_good_files_among_bad_ones_are_used_and_counted(
-    root: Path, cases: dict[str, Case], found: list[dict[str, Any]], family: str
+    root: Path, cases: dict[str, Case], found: list[dict[str, Any]], tmp_path: Path, family: str
 ) -> None:
     rows = [row for row in found if row["path"].startswith(f"{family}/")]
     outcomes = Counter(row["outcome"] for row in rows)
@@ -151,47 +158,109 @@ def test_good_files_among_bad_ones_are_used_and_counted(
         images = load_natural(root / family, SHAPE)
         assert len(images) == outcomes["read"]
         assert len(images.skipped) == outcomes["refused"]
-    # One class of the folder above: the others hold no image file.
-    reading = Reading(frame=0)
-    manifest = root.parent / f"{family}.csv"
+    manifest = tmp_path / f"{family}.csv"
     manifest.write_text("file,label\n" + "".join(f"{row['path']},{family}\n" for row in rows))
-    cohort = load_cohort(manifest, SHAPE, reading=Reading(root=str(root), frame=reading.frame))
+    cohort = load_cohort(manifest, SHAPE, reading=Reading(root=str(root), frame=0))
     assert len(cohort) + len(cohort.images.skipped) == len(rows)
-    assert len(cohort) >= outcomes["read"]
-    names = {item.file for item in cohort.images.skipped}
-    good = {path for path, case in cases.items() if case.expected == "read"}
-    assert not names & good
+    assert len(cohort) >= outcomes["read"]  # a frame of one frame is read there, and refused above
+    skipped = {item.file for item in cohort.images.skipped}
+    assert not [path for path in skipped if cases[path].expected == "read"]
 
 
-SAMPLE = 5  # of each family
-
-
-def command(root: Path, path: str) -> list[str]:
-    """The command that meets a file."""
-    family = path.partition("/")[0]
-    model, photographs, cohort = "good-model", "builtin:noise", "good"
-    extra: list[object] = []
-    match family:
-        case "cards" | "audits":
-            (root / family[:-1]).mkdir(exist_ok=True)
-        case "photographs" | "archives":
-            photographs = path
-        case "arrays":
-            cohort = path
-        case "tables":
-            cohort, extra = path, ["--reading", f"root={root / 'good'}"]
-        case "weights":
-            model = "timm:test_resnet"
-            extra = ["--weights", root / path, "--classes", "dark", "light"]
-        case "networks":
-            model = path
-            extra = ["--classes", "dark", "light", "--size", 8, "--mean", 0, "--std", 1]
-    place = {"good-model": root / "good-model", "good": root / "good"}
+def command(root: Path, path: str, scratch: Path) -> list[str]:
+    """Return the command line that meets a file."""
+    family, file = path.partition("/")[0], root / path
+    options: dict[str, list[object]] = {
+        "--model": [root / "good-model"],
+        "--natural": ["builtin:noise"],
+        "--cohort": [root / "good"],
+        "--zeta": [0.1],
+        "--out": [scratch / "out"],
+    }
+    brought: dict[str, list[object]] = {"--classes": ["dark", "light"]}
     if family == "audits":
-        return ["report", str(root / "audit")]
-    return [
-        "audit", "--model", str(place.get(model, root / model if "/" in model else model)),
-        "--natural", str(photographs if ":" in photographs else root / photographs),
-        "--cohort", str(place.get(cohort, root / cohort)), "--zeta", "0.1",
-        "--out", str(root / "out"), *map(str, extra),
-    ]  # fmt: skip
+        shutil.copytree(root / "audit", scratch / "audit")
+        shutil.copy(file, scratch / "audit" / "audit.json")
+        return ["report", str(scratch / "audit")]
+    if family == "cards":
+        shutil.copytree(root / "model", scratch / "model")
+        shutil.copy(file, scratch / "model" / "model.json")
+        options["--model"] = [scratch / "model"]
+    elif family == "weights":
+        options |= brought | {"--model": ["timm:test_resnet"], "--weights": [file]}
+    elif family == "networks":
+        image = {"--size": [8], "--mean": [0, 0, 0], "--std": [1, 1, 1]}
+        options |= brought | image | {"--model": [file]}
+    elif family in ("photographs", "archives"):
+        options["--natural"] = [file]
+    else:
+        options["--cohort"] = [file]
+        if family == "tables":
+            options["--reading"] = [f"root={root / 'good'}"]
+    return ["audit", *(str(word) for name, value in options.items() for word in (name, *value))]
+
+
+SAMPLED = ("arrays", "photographs", "tables", "archives", "weights", "networks", "cards", "audits")
+N_SAMPLED = 5  # of each
+
+
+def test_the_command_line_says_one_line_and_ends_with_2(
+    root: Path, found: list[dict[str, Any]], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    refused = [row["path"] for row in found if row["outcome"] == "refused"]
+    for family in SAMPLED:
+        paths = [path for path in refused if path.startswith(f"{family}/")]
+        for path in paths[:: len(paths) // N_SAMPLED][:N_SAMPLED]:
+            scratch = tmp_path / path.replace("/", "-")
+            scratch.mkdir()
+            capfd.readouterr()
+            with pytest.raises(SystemExit) as ended:
+                main(command(root, path, scratch))
+            printed = capfd.readouterr()
+            assert ended.value.code == 2, path
+            assert printed.out == "", path
+            assert printed.err.startswith("straylight: "), path
+            assert printed.err.count("\n") == 1, path
+
+
+def or_refusal(read: Callable[..., T], *arguments: object) -> T | str:
+    """Return what is read, or a refusal that is fit to print."""
+    try:
+        return read(*arguments)
+    except InputError as error:
+        said = str(error)
+    assert said.isprintable()
+    assert len(said) <= LONGEST
+    return said
+
+
+FIELD = st.text(st.characters(codec="utf-8"), max_size=12)
+
+
+@given(rows=st.lists(st.tuples(FIELD, FIELD), max_size=6), end=st.sampled_from(["\n", "\r\n"]))
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_table_is_read_as_it_was_written_or_refused(
+    rows: list[tuple[str, str]], end: str, tmp_path: Path
+) -> None:
+    """Against the library's own writer: what comes back is what went in, in its order."""
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator=end).writerows([("file", "label"), *rows])
+    path = tmp_path / "any.csv"
+    path.write_text(text.getvalue(), encoding="utf-8", newline="")
+    found = or_refusal(read_manifest, path, "file", "label")
+    if isinstance(found, str):
+        return
+    expected = {str(PurePosixPath(f.strip().replace("\\", "/"))): label for f, label in rows}
+    assert {row.file: row.label for row in found} == expected
+    assert not any(
+        PurePosixPath(row.file).is_absolute() or ".." in row.file.split("/") for row in found
+    )
+
+
+@given(text=st.text(st.sampled_from("window=frame,label.root/40-1enaif\0 \x1b"), max_size=24))
+def test_any_settings_are_understood_or_refused(text: str) -> None:
+    reading = or_refusal(parse_settings, Reading, "reading", text)
+    if isinstance(reading, str):
+        return
+    window = reading.chosen()
+    assert window is None or (np.isfinite(window).all() and window[1] >= 1)

@@ -100,7 +100,7 @@ def torchvision_network(
 def refuse(library: str, name: str, near: list[str]) -> None:
     """Refuse a name that a library does not know."""
     hint = ", ".join(near[:5]) or f"{library}'s list_models() lists them"
-    raise InputError(f"{library} has no model {quoted(name)!r} (near: {hint}).")
+    raise InputError(f"{library} has no model '{quoted(name)}' (near: {hint}).")
 
 
 def head_prefixes(network: nn.Module) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from pydicom.filereader import read_dataset
 from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi_lut, pixel_array
 from pydicom.uid import AllTransferSyntaxes, DeflatedExplicitVRLittleEndian
 
-from straylight.errors import InputError
+from straylight.errors import InputError, quoted
 from straylight.limits import RATIO, is_bomb
 
 MAGIC = b"DICM"
@@ -67,7 +67,8 @@ class DicomView:
             centre, width = 0.0, 0.0
         if not (width >= 1 and math.isfinite(centre) and math.isfinite(width)):
             raise InputError(
-                f"a window is CENTRE/WIDTH with a width of at least 1, such as 40/400, not {self.window!r}."
+                "a window is CENTRE/WIDTH with a width of at least 1, such as 40/400, not "
+                f"'{quoted(self.window)}'."
             )
         return centre, width
 

@@ -73,7 +73,7 @@ def inside(path: Path, number: int, file: str) -> str:
     parts = name.parts or ("..",)
     if name.is_absolute() or ".." in parts or ":" in parts[0] or "\0" in file:
         raise InputError(
-            f"{path}, line {number}: {quoted(file)!r} leads out of the folder that the files lie in: give "
+            f"{path}, line {number}: '{quoted(file)}' leads out of the folder that the files lie in: give "
             "names inside it, and the folder with --reading root=FOLDER."
         )
     return str(name)

@@ -20,6 +20,10 @@ Files = dict[str, bytes]
 NAMES = ["x/dark/0.png", "x/dark/1.png", "x/light/0.png", "x/light/1.png"]
 
 
+def gzipped(data: bytes) -> bytes:
+    return gzip.compress(data, mtime=0)
+
+
 def zipped(files: Files, method: int = zipfile.ZIP_DEFLATED) -> bytes:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", method) as archive:
@@ -65,7 +69,7 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
         "pax.tar": tarred(
             {f"{'long/' * 30}{n}": d for n, d in good.items()}, mode=tarfile.PAX_FORMAT
         ),
-        "plain.tar.gz": gzip.compress(tar, mtime=0),
+        "plain.tar.gz": gzipped(tar),
         "plain.tar.bz2": bz2.compress(tar),
         "plain.tar.xz": lzma.compress(tar),
     }
@@ -171,7 +175,7 @@ def binary(size: int) -> bytes:
 def broken(good: Files, tar: bytes) -> Files:
     pax = b"30 size=-1024\n".ljust(512, b"\0")
     zeros: dict[str, Callable[[bytes], bytes]] = {
-        "gz": gzip.compress,
+        "gz": gzipped,
         "bz2": bz2.compress,
         "xz": lzma.compress,
     }
@@ -181,8 +185,8 @@ def broken(good: Files, tar: bytes) -> Files:
         for kind, pack in zeros.items()
     }
     found |= {
-        f"name-bomb-{kind.decode()}.tar.gz": gzip.compress(header("x", binary(2**30), kind))
-        + gzip.compress(bytes(16 * MIB)) * 64
+        f"name-bomb-{kind.decode()}.tar.gz": gzipped(header("x", binary(2**30), kind))
+        + gzipped(bytes(16 * MIB)) * 64
         for kind in (b"L", b"K", b"x", b"g")
     }
     found |= {
@@ -202,7 +206,7 @@ def broken(good: Files, tar: bytes) -> Files:
         "no-files.tar": tarred({}),
         "no-images.zip": zipped({"readme.txt": b"x"}),
         "all-broken.zip": zipped(dict.fromkeys(good, b"x")),
-        "all-broken.tar.gz": gzip.compress(tarred(dict.fromkeys(good, b"x"))),
+        "all-broken.tar.gz": gzipped(tarred(dict.fromkeys(good, b"x"))),
         "zip-named.tar": zipped(good),
         "tar-named.zip": tar,
         "png-named.zip": good[NAMES[0]],

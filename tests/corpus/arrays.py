@@ -179,7 +179,7 @@ def zip_of(name: str, packed: bytes, size: int) -> bytes:
     """A zip archive with a member whose deflated bytes and size are given."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
-        archive.writestr(name, packed)
+        archive.writestr(zipfile.ZipInfo(name), packed)
     data = bytearray(stream.getvalue())
     central = data.rindex(b"PK\1\2")
     for start, method, sizes in ((0, 8, 18), (central, 10, 20)):

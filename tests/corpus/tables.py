@@ -106,7 +106,7 @@ def escapes() -> list[str]:
 
 def other_parquet(columns: dict[str, object]) -> dict[str, bytes]:
     nested = pa.array([{"a": [1, 2]}] * 6)
-    many = pa.DictionaryArray.from_arrays(pa.array(np.zeros(2_000_000, np.int32)), ["dark/0.png"])
+    many = pa.DictionaryArray.from_arrays(pa.array(np.zeros(1_000_001, np.int32)), ["dark/0.png"])
     long = pa.DictionaryArray.from_arrays(pa.array(np.zeros(500, np.int32)), ["x" * 10_000_000])
     return {
         "no-columns": packed({"a": [1], "b": [2]}),
