@@ -8,8 +8,8 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "src" / "straylight"
 # A module may import only from the lines above its own.
 LAYERS = [
-    ["errors", "limits", "memory"],
-    ["jsons", "settings", "tars"],
+    ["errors", "limits", "memory", "unheard"],
+    ["deflated", "jsons", "settings", "tars"],
     ["tensors"],
     ["ball", "counts", "progress", "schema"],
     ["containers", "dicom", "drawings", "heads", "files", "manifest", "medmnist"],

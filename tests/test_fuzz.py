@@ -5,7 +5,6 @@ import io
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -15,15 +14,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pytest
-import timm
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PIL import Image
-from safetensors.torch import save_file
 
 from corpus import Case, make_corpus, write_corpus
 from corpus.arrays import MARKER
-from corpus.models import CARD
+from corpus.helpers import command, write_helpers
 from corpus.readers import SECONDS
 from straylight.cli import main
 from straylight.cohort import load_cohort
@@ -32,30 +28,12 @@ from straylight.manifest import read_manifest
 from straylight.reading import Reading
 from straylight.settings import parse_settings
 from straylight.sources import load_natural
-from test_report import write_arrays
 
 T = TypeVar("T")
 SHAPE = (3, 8, 8)
 LONGEST = 400  # characters, besides the names of folders
 RISE = 250  # MiB that all readers together may take above what imports take
 REPR_OF_BYTES = re.compile(r"(?<![\w'\"])b['\"]")
-
-
-def write_helpers(root: Path) -> None:
-    """Write the good files that some readers need beside the bad one."""
-    rng = np.random.default_rng(0)
-    for label in ("dark", "light"):
-        (root / "good" / label).mkdir(parents=True)
-        for number in range(3):
-            pixels = rng.integers(0, 256, (10, 12, 3), dtype=np.uint8)
-            Image.fromarray(pixels).save(root / "good" / label / f"{number}.png")
-            Image.fromarray(pixels).save(root / "secret.png")
-    write_arrays(root / "audit")
-    (root / "model").mkdir()
-    network = timm.create_model("test_resnet", num_classes=2)
-    save_file(network.state_dict(), root / "model" / "model.safetensors")
-    shutil.copytree(root / "model", root / "good-model")
-    (root / "good-model" / "model.json").write_text(json.dumps(CARD))
 
 
 @pytest.fixture(scope="module")
@@ -165,39 +143,6 @@ def test_good_files_among_bad_ones_are_used_and_counted(
     assert len(cohort) >= outcomes["read"]  # a frame of one frame is read there, and refused above
     skipped = {item.file for item in cohort.images.skipped}
     assert not [path for path in skipped if cases[path].expected == "read"]
-
-
-def command(root: Path, path: str, scratch: Path) -> list[str]:
-    """Return the command line that meets a file."""
-    family, file = path.partition("/")[0], root / path
-    options: dict[str, list[object]] = {
-        "--model": [root / "good-model"],
-        "--natural": ["builtin:noise"],
-        "--cohort": [root / "good"],
-        "--zeta": [0.1],
-        "--out": [scratch / "out"],
-    }
-    brought: dict[str, list[object]] = {"--classes": ["dark", "light"]}
-    if family == "audits":
-        shutil.copytree(root / "audit", scratch / "audit")
-        shutil.copy(file, scratch / "audit" / "audit.json")
-        return ["report", str(scratch / "audit")]
-    if family == "cards":
-        shutil.copytree(root / "model", scratch / "model")
-        shutil.copy(file, scratch / "model" / "model.json")
-        options["--model"] = [scratch / "model"]
-    elif family == "weights":
-        options |= brought | {"--model": ["timm:test_resnet"], "--weights": [file]}
-    elif family == "networks":
-        image = {"--size": [8], "--mean": [0, 0, 0], "--std": [1, 1, 1]}
-        options |= brought | image | {"--model": [file]}
-    elif family in ("photographs", "archives"):
-        options["--natural"] = [file]
-    else:
-        options["--cohort"] = [file]
-        if family == "tables":
-            options["--reading"] = [f"root={root / 'good'}"]
-    return ["audit", *(str(word) for name, value in options.items() for word in (name, *value))]
 
 
 SAMPLED = ("arrays", "photographs", "tables", "archives", "weights", "networks", "cards", "audits")

@@ -4,7 +4,6 @@ import io
 import logging
 import math
 import warnings
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,15 +14,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydicom import Dataset, FileDataset, dcmread
 from pydicom.errors import InvalidDicomError
-from pydicom.filereader import read_dataset
 from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi_lut, pixel_array
-from pydicom.uid import AllTransferSyntaxes, DeflatedExplicitVRLittleEndian
+from pydicom.uid import AllTransferSyntaxes
 
+from straylight.deflated import MAGIC, PREAMBLE, inflates_too_far
 from straylight.errors import InputError, quoted
-from straylight.limits import RATIO, is_bomb
+from straylight.limits import RATIO
 
-MAGIC = b"DICM"
-PREAMBLE = 128
 INVERSE = "INVERSE"
 # No other tag is ever read: a picture has no name, no date of birth and no hospital.
 TAGS = [
@@ -99,7 +96,8 @@ def read_dicom(data: bytes, view: DicomView, largest: int) -> Image.Image:
     dataset = None
     with silenced():
         try:
-            check_inflated(data)
+            if inflates_too_far(data):
+                raise Refused(f"unpacks to more than {RATIO} times its size")
             dataset = dcmread(io.BytesIO(data), specific_tags=TAGS)
             check_size(dataset, largest)
             return picture(dataset, view)
@@ -129,20 +127,6 @@ def silenced() -> Iterator[None]:
 
 class Refused(Exception):  # noqa: N818
     """A picture that is not read, for a reason of ours."""
-
-
-def check_inflated(data: bytes) -> None:
-    """See that a deflated file unpacks to no more than images do: pydicom unpacks it whole."""
-    stream = io.BytesIO(data)
-    stream.seek(PREAMBLE + len(MAGIC))
-    meta = read_dataset(stream, False, True, stop_when=lambda tag, *_: tag >> 16 != 2)
-    if meta.get("TransferSyntaxUID") != DeflatedExplicitVRLittleEndian:
-        return
-    inflater, unpacked = zlib.decompressobj(-zlib.MAX_WBITS), 0
-    for start in range(stream.tell(), len(data), 2**16):
-        unpacked += len(inflater.decompress(data[start : start + 2**16]))
-        if is_bomb(len(data), unpacked):
-            raise Refused(f"unpacks to more than {RATIO} times its size")
 
 
 def check_size(dataset: Dataset, largest: int) -> None:

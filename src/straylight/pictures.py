@@ -2,6 +2,7 @@
 
 import io
 import warnings
+from contextlib import nullcontext
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -10,16 +11,19 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from straylight.containers import Container
-from straylight.dicom import MAGIC, PREAMBLE, DicomView, is_dicom, read_dicom
+from straylight.deflated import MAGIC, PREAMBLE
+from straylight.dicom import DicomView, is_dicom, read_dicom
 from straylight.errors import InputError, quoted, reason_of
 from straylight.images import RGB, ImageSet, Skipped
 from straylight.tensors import Shape
+from straylight.unheard import unheard
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"})
 DICOM_SUFFIXES = frozenset({".dcm", ".dicom"})
 NO_PICTURE = "DICOMDIR"
 # Pillow reads many more, and runs Ghostscript for some of them. GIF is met under other names.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
+TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 TOO_DEEP = ("I", "F")  # Pillow would cut their values off at 255
 
 
@@ -57,7 +61,9 @@ def decode(data: bytes, shape: Shape, view: DicomView | None = None) -> NDArray[
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         warnings.filterwarnings("ignore", module="PIL", category=UserWarning)
         try:
-            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            # libtiff prints every fault that it finds.
+            quiet = unheard() if data.startswith(TIFF) else nullcontext()
+            with quiet, Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 return fit(image, shape)
         except UnidentifiedImageError:
             raise ValueError("no image of a known format") from None

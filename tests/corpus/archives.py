@@ -7,7 +7,8 @@ import lzma
 import struct
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image
@@ -49,6 +50,11 @@ def tarred(
     return stream.getvalue()
 
 
+def blocks(data: bytes) -> int:
+    """Bytes that a file takes in a tar archive."""
+    return 512 * (1 - -len(data) // 512)
+
+
 def entry(name: str, kind: bytes, link: str = "") -> tarfile.TarInfo:
     item = tarfile.TarInfo(name)
     item.type, item.linkname = kind, link
@@ -56,6 +62,8 @@ def entry(name: str, kind: bytes, link: str = "") -> tarfile.TarInfo:
 
 
 def cases(rng: np.random.Generator) -> Iterator[Case]:
+    from corpus.lying_archives import broken
+
     good = {
         name: saved(Image.fromarray(rng.integers(0, 256, (10, 12, 3), dtype=np.uint8)), "PNG")
         for name in NAMES
@@ -89,7 +97,7 @@ def unusual(good: Files) -> Files:
         "C:\\c.png": b"x",
         "x/dark/\x1b[2J.png": b"x",
     }
-    odd |= {"x/dark/" + "n" * 60_000 + ".png": b"x"}
+    odd["x/dark/" + "n" * 60_000 + ".png"] = b"x"
     inner = {"x/dark/inner.zip": zipped(good), "x/light/inner.tar": tarred(good)}
     links = [
         entry("x/dark/a.png", tarfile.SYMTYPE, "/etc/passwd"),
@@ -114,7 +122,8 @@ def unusual(good: Files) -> Files:
         "encrypted.zip": bytes(flagged),
         "other-name.zip": renamed,
         "method.zip": bytes(method),
-        "duplicates.tar": tarred(good)[: -10_240 + 1_024 * 0] + tarred(good),
+        "duplicates.tar": tarred(good)[: sum(map(blocks, good.values()))] + tarred(good),
+        "duplicates.zip": join(zipped(good), zipped(good)),
         "broken-members.zip": zipped({n.replace("/0", "/9"): b"x" for n in good} | good),
         "member-bomb.zip": member_bomb(good),
     }
@@ -122,8 +131,6 @@ def unusual(good: Files) -> Files:
 
 def member_bomb(good: Files) -> bytes:
     """A member that unpacks to 400 MiB, after good ones."""
-    import zlib
-
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     packed = packer.compress(good[NAMES[0]]) + packer.flush(zlib.Z_FULL_FLUSH)
     packed += (packer.compress(bytes(MIB)) + packer.flush(zlib.Z_FULL_FLUSH)) * 400
@@ -154,68 +161,3 @@ def join(first: bytes, second: bytes) -> bytes:
         + b"PK\5\6"
         + struct.pack("<HHHHIIH", 0, 0, n, n, len(central), len(files), 0)
     )
-
-
-def header(name: str, size: bytes, kind: bytes = b"0") -> bytes:
-    """A tar header whose size is written as given, with the right check sum."""
-    block = bytearray(tarfile.TarInfo(name).tobuf(tarfile.GNU_FORMAT))
-    block[124:136] = size.ljust(12, b"\0")
-    block[156:157] = kind
-    block[148:156] = b" " * 8
-    block[148:156] = b"%06o\0 " % sum(block)
-    return bytes(block)
-
-
-def binary(size: int) -> bytes:
-    """A size in GNU's binary numbers."""
-    first = b"\xff" if size < 0 else b"\x80"
-    return first + (size % 256**11).to_bytes(11, "big")
-
-
-def broken(good: Files, tar: bytes) -> Files:
-    pax = b"30 size=-1024\n".ljust(512, b"\0")
-    zeros: dict[str, Callable[[bytes], bytes]] = {
-        "gz": gzipped,
-        "bz2": bz2.compress,
-        "xz": lzma.compress,
-    }
-    found = {
-        f"bomb.tar.{kind}": pack(header("x/dark/a.png", binary(8 * 2**30)) + tar)
-        + pack(bytes(8 * MIB)) * 64
-        for kind, pack in zeros.items()
-    }
-    found |= {
-        f"name-bomb-{kind.decode()}.tar.gz": gzipped(header("x", binary(2**30), kind))
-        + gzipped(bytes(16 * MIB)) * 64
-        for kind in (b"L", b"K", b"x", b"g")
-    }
-    found |= {
-        f"size-{n}.tar": header("x/dark/a.png", binary(n)) + tar
-        for n in (-512, -1_024, -(2**60), 2**60, 2**40)
-    }
-    found |= {f"name-size-{n}.tar": header("x", binary(n), b"L") + tar for n in (-512, 2**50)}
-    sparse = bytearray(header("x/dark/a.png", b"00000000000", tarfile.GNUTYPE_SPARSE))
-    sparse[482] = 1
-    return found | {
-        "pax-negative.tar": header("x", b"%011o" % len(pax.rstrip(b"\0")), b"x") + pax + tar,
-        "sparse-cut.tar": bytes(sparse),
-        "empty.zip": b"",
-        "empty.tar": b"",
-        "empty.tar.gz": b"",
-        "no-files.zip": zipped({}),
-        "no-files.tar": tarred({}),
-        "no-images.zip": zipped({"readme.txt": b"x"}),
-        "all-broken.zip": zipped(dict.fromkeys(good, b"x")),
-        "all-broken.tar.gz": gzipped(tarred(dict.fromkeys(good, b"x"))),
-        "zip-named.tar": zipped(good),
-        "tar-named.zip": tar,
-        "png-named.zip": good[NAMES[0]],
-        "many-claims.zip": zipped(good)[:-22]
-        + b"PK\5\6"
-        + struct.pack("<HHHHIIH", 0, 0, 65_535, 65_535, 2**32 - 1, 2**32 - 1, 0),
-        "xz-memory.tar.xz": lzma.compress(
-            tar, filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 1_500 * MIB}]
-        )
-        if False
-        else b"\xfd7zXZ\0" + bytes(60),
-    }
