@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from os.path import isfile
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,7 @@ def load_cohort(
     if is_container(path):
         with open_container(path) as container:
             return from_class_folders(container, shape, class_names, reading)
-    if not path.is_file():
+    if not isfile(path):
         raise InputError(
             f"{path} does not exist: give class folders, an archive, a manifest or an array file."
         )

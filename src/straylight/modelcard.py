@@ -140,6 +140,9 @@ def load_classifier(folder: str | Path) -> Classifier:
         raise InputError(
             f"{root / 'model.json'} is no Straylight model card: {reason_of(error)}."
         ) from error
-    network = card.build()
+    try:
+        network = card.build()
+    except InputError as error:
+        raise InputError(f"{root / 'model.json'}: {error}") from error
     load_weights(network, root / "model.safetensors")
     return card.classifier(network, str(folder))
