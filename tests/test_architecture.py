@@ -71,6 +71,7 @@ ATTACKER = [
     "errors",
     "files",
     "images",
+    "limits",
     "settings",
     "surrogates",
     "tensors",

@@ -101,6 +101,8 @@ class ModelCard:
             jsonschema.ValidationError: If a field is missing, left over or of another kind.
         """
         fields = parse_json(text)
+        if not isinstance(fields, dict) or fields.get("schema") != SCHEMA:
+            raise ValueError(f"its schema is not {SCHEMA}")
         check_follows(fields, CARD)
         del fields["schema"]
         if len(fields["mean"]) != len(fields["std"]) or len(fields["mean"]) == 2:

@@ -232,7 +232,7 @@ def read_onnx(path: Path) -> nn.Module:
     except Exception as error:
         # protobuf, onnx and the converter each raise their own kinds.
         raise InputError(
-            f"{path} cannot be converted from ONNX ({type(error).__name__}: {reason_of(error)}): export it again "
-            "with all weights inside, or give python:MODULE:FUNCTION."
+            f"{path} cannot be converted from ONNX ({type(error).__name__}: {reason_of(error)}): export it "
+            "again with all weights inside, or give python:MODULE:FUNCTION."
         ) from error
     return network
