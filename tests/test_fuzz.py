@@ -25,6 +25,7 @@ from straylight.cli import main
 from straylight.cohort import load_cohort
 from straylight.errors import InputError
 from straylight.manifest import read_manifest
+from straylight.models import load_model
 from straylight.reading import Reading
 from straylight.settings import parse_settings
 from straylight.sources import load_natural
@@ -33,7 +34,7 @@ T = TypeVar("T")
 SHAPE = (3, 8, 8)
 LONGEST = 400  # characters, besides the names of folders
 RISE = 250  # MiB that all readers together may take above what imports take
-REPR_OF_BYTES = re.compile(r"(?<![\w'\"])b['\"]")
+REPR_OF_BYTES = re.compile(r"(?<![\w'\"/])b['\"]")
 
 
 @pytest.fixture(scope="module")
@@ -107,12 +108,13 @@ def test_reasons_are_one_short_printable_sentence(root: Path, found: list[dict[s
 
 
 def test_refusals_name_the_file(root: Path, found: list[dict[str, Any]]) -> None:
-    """Of pictures, `Skipped` does; a card and an audit are read under the name that they always have."""
-    names = {"cards": "model/model.", "audits": "audit", "photographs": ""}
+    """Of pictures, `Skipped` does; cards and audits are read under the names that they always have."""
+    names = {"cards": "model", "audits": "audit"}
     for row in found:
-        family, _, name = row["path"].partition("/")
+        family = row["path"].partition("/")[0]
         if row["outcome"] == "refused" and family not in ("pictures", "scans"):
-            assert str(root / names.get(family, f"{family}/{name}")) in row["said"][0], row
+            named = str(root / names.get(family, row["path"])) in row["said"][0]
+            assert named or (family == "audits" and row["said"][0].startswith("the audit ")), row
 
 
 def test_nothing_was_run_and_nothing_written(root: Path, found: list[dict[str, Any]]) -> None:
@@ -188,6 +190,15 @@ def test_folders_without_photographs_are_refused(tmp_path: Path, kind: str, insi
     with pytest.raises(InputError, match="has no photographs: none of") as refused:
         load_natural(spec, SHAPE, n=1)
     assert spec in str(refused.value)
+
+
+@pytest.mark.parametrize("load", [load_cohort, load_natural])
+def test_a_name_that_no_file_can_have_is_refused(load: Callable[..., object]) -> None:
+    for name in ("x" * 5_000, "a\0.zip", "\udcff.csv", "{a,b}" + "x" * 5_000, "hf:" + "x:" * 3_000):
+        with pytest.raises(InputError):
+            load(name, SHAPE)
+    with pytest.raises(InputError):
+        load_model("x" * 5_000)
 
 
 FIELD = st.text(st.characters(codec="utf-8"), max_size=12)

@@ -1,6 +1,7 @@
 """The labelled medical images that an audit is scored on. No attack may import this module."""
 
 from dataclasses import dataclass, replace
+from os.path import isfile
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ def load_cohort(
     if is_container(path):
         with open_container(path) as container:
             return from_class_folders(container, shape, class_names, reading)
-    if not path.is_file():
+    if not isfile(path):
         raise InputError(
             f"{path} does not exist: give class folders, an archive, a manifest or an array file."
         )

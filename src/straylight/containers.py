@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from os.path import isdir, isfile
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -198,7 +199,8 @@ def common_folder(names: list[str]) -> str:
 
 def is_container(path: Path) -> bool:
     """Tell whether files can be read from `path`: a folder, or an archive by its name."""
-    return path.is_dir() or (path.is_file() and path.name.lower().endswith((*ZIP, *TAR)))
+    # Of os.path, since pathlib raises for names that are too long.
+    return isdir(path) or (isfile(path) and path.name.lower().endswith((*ZIP, *TAR)))
 
 
 @contextmanager

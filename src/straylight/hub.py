@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from os.path import isdir
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import ModuleType
@@ -120,7 +121,7 @@ def parse(spec: str, default: str | None) -> tuple[str, str]:
     """
     rest = spec.removeprefix(HF)
     name, _, split = rest.rpartition(":")
-    if not name or Path(rest).is_dir():
+    if not name or isdir(rest):
         name, split = rest, default or ""
     if not name or not split:
         raise InputError(

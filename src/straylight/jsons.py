@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from typing import Any
 
 import jsonschema
@@ -9,21 +10,28 @@ from jsonschema.exceptions import best_match
 
 from straylight.errors import quoted, reason_of
 
+# In JSON that was written without need: an escaped character below a space, and those from DEL on.
+CONTROL = re.compile(r"(?<!\\)(\\\\)*\\u00[01]|[\x7f-\x9f]")
+
 
 def parse_json(text: str) -> Any:  # noqa: ANN401
     """Parse JSON.
 
     Raises:
         ValueError: If it is none, is nested too deeply, or holds a number beyond the floats or half a
-            surrogate pair (Python would take both, and fail when it writes them).
+            surrogate pair (Python would take both, and fail when it writes them), or control characters,
+            which a terminal would obey.
     """
     try:
         data = json.loads(text, parse_constant=refuse, parse_float=finite)
-        json.dumps(data, ensure_ascii=False).encode("utf-8")
+        written = json.dumps(data, ensure_ascii=False)
+        written.encode("utf-8")
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     except UnicodeEncodeError:
         raise ValueError("it holds half a surrogate pair") from None
+    if CONTROL.search(written):
+        raise ValueError("it holds control characters")
     return data
 
 

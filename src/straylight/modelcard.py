@@ -101,6 +101,8 @@ class ModelCard:
             jsonschema.ValidationError: If a field is missing, left over or of another kind.
         """
         fields = parse_json(text)
+        if not isinstance(fields, dict) or fields.get("schema") != SCHEMA:
+            raise ValueError(f"its schema is not {SCHEMA}")
         check_follows(fields, CARD)
         del fields["schema"]
         if len(fields["mean"]) != len(fields["std"]) or len(fields["mean"]) == 2:
@@ -140,6 +142,9 @@ def load_classifier(folder: str | Path) -> Classifier:
         raise InputError(
             f"{root / 'model.json'} is no Straylight model card: {reason_of(error)}."
         ) from error
-    network = card.build()
+    try:
+        network = card.build()
+    except InputError as error:
+        raise InputError(f"{root / 'model.json'}: {error}") from error
     load_weights(network, root / "model.safetensors")
     return card.classifier(network, str(folder))

@@ -4,6 +4,7 @@ import importlib
 import sys
 from dataclasses import dataclass
 from functools import partial
+from os.path import isdir, isfile
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 from straylight.backbones import TORCHVISION, build_network
 from straylight.classifier import Classifier
-from straylight.errors import InputError
+from straylight.errors import InputError, reason_of
 from straylight.heads import Head, Kind, kind_alone, kind_of
 from straylight.images import RGB
 from straylight.modelcard import load_classifier
@@ -99,7 +100,7 @@ def load_model(spec: str | Path, options: ModelOptions | None = None) -> Classif
     if text.startswith((TIMM, TORCHVISION)):
         return wrap(build_named(text, options), options, text)
     path = Path(spec)
-    if path.is_dir():
+    if isdir(path):
         return unchanged(load_classifier(path), options, text)
     if path.suffix.lower() == ONNX:
         return wrap(Brought(read_onnx(path)), options, text)
@@ -143,8 +144,9 @@ def wrap(brought: Brought, options: ModelOptions, spec: str) -> Classifier:
     except InputError:
         raise
     except (RuntimeError, ValueError, TypeError, IndexError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(f"{spec} cannot take images of shape {shape}: {reason}") from error
+        raise InputError(
+            f"{spec} cannot take images of shape {shape}: {reason_of(error)}."
+        ) from error
     head, names = head_of(brought.network, outputs, options, spec)
     card: dict[str, Any] = {"head": head.kind, "mean": mean, "std": std}
     if options.finding:
@@ -219,7 +221,7 @@ def call_factory(spec: str) -> nn.Module:
 
 def read_onnx(path: Path) -> nn.Module:
     """Convert an ONNX file to a module with gradients (onnx2torch)."""
-    if not path.is_file():
+    if not isfile(path):
         raise InputError(f"{path} does not exist: give an existing .onnx file.")
     try:
         import onnx
@@ -232,9 +234,8 @@ def read_onnx(path: Path) -> nn.Module:
         network: nn.Module = convert(model)
     except Exception as error:
         # protobuf, onnx and the converter each raise their own kinds.
-        reason = (str(error).splitlines() or [""])[0]
         raise InputError(
-            f"{path} cannot be converted from ONNX ({type(error).__name__}: {reason}): export it again "
-            "with all weights inside, or give python:MODULE:FUNCTION."
+            f"{path} cannot be converted from ONNX ({type(error).__name__}: {reason_of(error)}): export it "
+            "again with all weights inside, or give python:MODULE:FUNCTION."
         ) from error
     return network

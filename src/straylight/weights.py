@@ -1,5 +1,6 @@
 """Weights files: safetensors, never a pickle."""
 
+from os.path import isfile
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -21,7 +22,7 @@ def load_weights(network: nn.Module, path: Path, *, new_head: bool = False) -> N
     Raises:
         InputError: If the file is missing, is not safetensors, or does not fit.
     """
-    if not path.is_file():
+    if not isfile(path):
         raise InputError(f"{path} does not exist: give a .safetensors file.")
     try:
         weights = load_file(path)

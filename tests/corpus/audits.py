@@ -9,7 +9,7 @@ import numpy as np
 
 from corpus import Case, damaged
 
-WRONG = [None, -1, 10**30, 1e308, "x" * 5_000, "\x1b[31m\ud800\0", [], {}, [[1]], True]
+WRONG = [None, -1, 10**30, 1e308, "x" * 5_000, "\x1b[31m", [], {}, [[1]], True]
 Path = tuple[str | int, ...]
 
 
@@ -44,7 +44,7 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
     text = json.dumps(good).encode()
     yield from damaged("audits", "good.json", text, rng)
     for number, path in enumerate(leaves(good)):
-        chosen = rng.choice(len(WRONG), 2, replace=False)
+        chosen = rng.choice(len(WRONG), 1)
         for index in chosen:
             name = f"audits/leaf{number}-{index}.json"
             yield Case(name, json.dumps(replaced(good, path, WRONG[index])).encode(), "any")
@@ -65,6 +65,7 @@ def texts(good: bytes) -> dict[str, bytes]:
         "infinite": good.replace(b'"seconds": 61.25', b'"seconds": 1e999'),
         "digits": good.replace(b'"seconds": 61.25', b'"seconds": ' + b"9" * 9_000),
         "surrogate": good.replace(b"data/skin.csv", b"\\ud800"),
+        "escapes": good.replace(b"data/skin.csv", b"\\\\\\u001b[2J"),
         "utf16": good.decode().encode("utf-16"),
         "html": b"<html>",
     }
