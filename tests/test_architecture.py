@@ -8,8 +8,8 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "src" / "straylight"
 # A module may import only from the lines above its own.
 LAYERS = [
-    ["errors", "memory"],
-    ["settings"],
+    ["errors", "limits", "memory", "unheard"],
+    ["deflated", "jsons", "settings", "tables", "tars"],
     ["tensors"],
     ["ball", "counts", "progress", "schema"],
     ["containers", "dicom", "drawings", "heads", "files", "manifest", "medmnist", "multilabel"],
@@ -18,7 +18,16 @@ LAYERS = [
     ["arrays", "paper", "selection"],
     ["hubrows", "pixelfile"],
     ["cache"],
-    ["augmentation", "sampling", "schedule", "sources", "classifier", "cohort", "weights"],
+    [
+        "augmentation",
+        "checkpoint",
+        "sampling",
+        "schedule",
+        "sources",
+        "classifier",
+        "cohort",
+        "weights",
+    ],
     ["attacks", "folding", "modelcard", "surrogates"],
     ["evaluate", "readers"],
     ["preflight"],
@@ -75,6 +84,7 @@ ATTACKER = [
     "errors",
     "files",
     "images",
+    "limits",
     "settings",
     "surrogates",
     "tensors",

@@ -59,9 +59,9 @@ def test_one_shard_is_open_at_a_time(packed: Path, monkeypatch: pytest.MonkeyPat
     files: list[tarfile.TarFile] = []
     original = tarfile.open
 
-    def spy(path: Path) -> tarfile.TarFile:
+    def spy(path: Path, **settings: type[tarfile.TarInfo]) -> tarfile.TarFile:
         assert all(file.closed for file in files)
-        files.append(original(path))
+        files.append(original(path, **settings))
         return files[-1]
 
     monkeypatch.setattr(tarfile, "open", spy)

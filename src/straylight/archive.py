@@ -5,8 +5,9 @@ from pathlib import Path
 
 import jsonschema
 
-from straylight.errors import InputError
+from straylight.errors import InputError, reason_of
 from straylight.files import write_text
+from straylight.jsons import misfit, parse_json
 from straylight.results import Audit
 from straylight.schema import SCHEMA
 
@@ -26,19 +27,22 @@ def load_audit(folder: Path) -> Audit:
     """
     path = folder / AUDIT_FILE
     try:
-        return Audit.from_json(json.loads(path.read_text(encoding="utf-8")))
+        data = parse_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(
             f"{folder} has no {AUDIT_FILE}: give a folder that an audit wrote."
         ) from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise InputError(
-            f"{path} cannot be read as JSON ({error}): run the audit again."
+            f"{path} cannot be read as JSON ({reason_of(error)}): run the audit again."
         ) from error
+    try:
+        return Audit.from_json(data)
     except jsonschema.ValidationError as error:
-        where = "/".join(map(str, error.absolute_path)) or "the top"
         raise InputError(
-            f"{path} does not follow {SCHEMA} at {where} ({error.message[:200]}): run the audit again."
+            f"{path} does not follow {SCHEMA} {misfit(error)}: run the audit again."
         ) from error
     except ValueError as error:
-        raise InputError(f"{path} contradicts itself: {error}; run the audit again.") from error
+        raise InputError(
+            f"{path} contradicts itself: {reason_of(error)}; run the audit again."
+        ) from error

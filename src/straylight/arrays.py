@@ -1,15 +1,18 @@
 """Images as NumPy arrays: `.npy` and `.npz` files, never with pickled objects."""
 
+import warnings
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from straylight.errors import InputError
+from straylight.errors import InputError, listed, quoted, reason_of
 from straylight.images import RGB, ImageSet
+from straylight.limits import RATIO, is_bomb
 from straylight.pictures import fit
 from straylight.tensors import Shape
 
@@ -24,19 +27,28 @@ def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """
     try:
         # Opened here, since numpy leaves a broken zip file open.
-        with path.open("rb") as stream:
+        with path.open("rb") as stream, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of headers that Python 2 wrote, or that are no Python
             loaded = np.load(stream, allow_pickle=False)
             if isinstance(loaded, np.ndarray):
                 return {"images": loaded}
+            check_packed(loaded.zip)
             return {name: loaded[name] for name in loaded.files}
     except FileNotFoundError:
         raise InputError(f"{path} does not exist: give an existing .npy or .npz file.") from None
     except Exception as error:
         # numpy, zipfile and zlib each raise their own kinds for a broken or hostile file.
         raise InputError(
-            f"{path} cannot be read as a NumPy file without pickled objects ({error}): "
+            f"{path} cannot be read as a NumPy file without pickled objects ({reason_of(error)}): "
             "save plain numeric arrays with numpy.savez."
         ) from error
+
+
+def check_packed(archive: ZipFile) -> None:
+    """See that no array unpacks to more than images do: numpy unpacks them whole."""
+    for item in archive.infolist():
+        if is_bomb(item.compress_size, item.file_size):
+            raise ValueError(f"{quoted(item.filename)} unpacks to more than {RATIO} times its size")
 
 
 def load_pair(path: Path) -> dict[str, NDArray[Any]]:
@@ -62,7 +74,7 @@ def of_split(arrays: dict[str, NDArray[Any]], split: str, spec: str) -> dict[str
     """
     wanted = f"{split}_images", f"{split}_labels"
     if not set(wanted) <= arrays.keys():
-        raise InputError(f"{spec}: there is no such split, only {', '.join(sorted(arrays))}.")
+        raise InputError(f"{spec}: there is no such split, only {listed(sorted(arrays))}.")
     return dict(zip(("images", "labels"), (arrays[name] for name in wanted), strict=True))
 
 
@@ -78,7 +90,7 @@ def from_array(array: NDArray[Any], shape: Shape, spec: str) -> ImageSet:
         array = array[..., None]
     if array.ndim == 4 and array.shape[3] not in (1, RGB) and array.shape[1] in (1, RGB):
         array = array.transpose(0, 2, 3, 1)
-    if array.ndim != 4 or array.shape[3] not in (1, RGB) or len(array) == 0:
+    if array.ndim != 4 or array.shape[3] not in (1, RGB) or array.size == 0:
         raise InputError(
             f"{spec} has images of shape {array.shape}: give (N, H, W), (N, H, W, C) or (N, C, H, W) "
             "with 1 or 3 channels and at least one image."
@@ -88,7 +100,7 @@ def from_array(array: NDArray[Any], shape: Shape, spec: str) -> ImageSet:
             array.min() >= 0 and array.max() <= 1
         ):
             raise InputError(
-                f"{spec} has {array.dtype} images outside [0, 1]: give uint8, or floats in [0, 1]."
+                f"{spec} has {quoted(array.dtype)} images outside [0, 1]: give uint8, or floats in [0, 1]."
             )
         array = np.round(array * 255).astype(np.uint8)
     pictures = (

@@ -7,23 +7,17 @@ from typing import Any
 
 from torch import nn
 
-from straylight.errors import InputError
+from straylight.errors import InputError, listed, quoted, reason_of
 
 TORCHVISION = "torchvision:"
 INCEPTIONS = ("googlenet", "inception_v3")  # of torchvision
 # Second and third heads of the Inceptions, which only the training of their first papers used: they are
 # not built, and left out where a file has them.
 AUXILIARY = ("AuxLogits.", "aux1.", "aux2.")
+# Arguments of timm that read files, some of them with pickle, or the network.
+READING = {"pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "checkpoint_path", "cache_dir"}
 
 Normalisation = tuple[tuple[float, ...], tuple[float, ...]]  # mean, std
-# Arguments of timm's factory that fetch or read files; a model's own file may not say them.
-FETCHING = (
-    "cache_dir",
-    "checkpoint_path",
-    "pretrained",
-    "pretrained_cfg",
-    "pretrained_cfg_overlay",
-)
 
 
 def build_network(
@@ -44,7 +38,11 @@ def build_network(
     """
     if arguments.get("aux_logits"):
         raise InputError(
-            f"auxiliary heads are not trained: leave aux_logits of {architecture} away."
+            f"auxiliary heads are not trained: leave aux_logits of {quoted(architecture)} away."
+        )
+    if found := sorted(READING & arguments.keys()):
+        raise InputError(
+            f"{quoted(architecture)} cannot be built with {listed(found)}: it would read other files."
         )
     library, name = timm_network, architecture
     if architecture.startswith(TORCHVISION):
@@ -91,9 +89,6 @@ def timm_network(
 
     if not timm.is_model(name):
         refuse("timm", name, timm.list_models(f"*{name[:6]}*"))
-    fetching = [key for key in FETCHING if key in arguments]
-    if fetching:
-        raise InputError(f"{name} cannot be built with {fetching[0]}: it would read other files.")
     if pretrained:  # it raises the hub's kinds of error, some of them ValueErrors
         public: nn.Module = timm.create_model(
             name, pretrained=True, num_classes=n_classes, **arguments
@@ -102,7 +97,9 @@ def timm_network(
     try:
         network: nn.Module = timm.create_model(name, num_classes=n_classes, **arguments)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise InputError(f"timm cannot build {name} with {arguments}: {error}.") from error
+        raise InputError(
+            f"timm cannot build {name} with {quoted(arguments)}: {reason_of(error)}."
+        ) from error
     return network
 
 
@@ -122,7 +119,9 @@ def torchvision_network(
             name, weights=None, num_classes=n_classes, **(own | arguments)
         )
     except (TypeError, ValueError, RuntimeError) as error:
-        raise InputError(f"torchvision cannot build {name} with {arguments}: {error}.") from error
+        raise InputError(
+            f"torchvision cannot build {name} with {quoted(arguments)}: {reason_of(error)}."
+        ) from error
     if pretrained:
         public = get_model(name, weights="DEFAULT", **arguments).state_dict()
         head = head_prefixes(network)
@@ -135,7 +134,7 @@ def torchvision_network(
 def refuse(library: str, name: str, near: list[str]) -> None:
     """Refuse a name that a library does not know."""
     hint = ", ".join(near[:5]) or f"{library}'s list_models() lists them"
-    raise InputError(f"{library} has no model {name!r} (near: {hint}).")
+    raise InputError(f"{library} has no model '{quoted(name)}' (near: {hint}).")
 
 
 def head_prefixes(network: nn.Module) -> tuple[str, ...]:

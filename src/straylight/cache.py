@@ -17,7 +17,9 @@ from pathlib import Path
 import PIL
 
 from straylight import pictures, selection
+from straylight.errors import quoted
 from straylight.images import ImageSet, Skipped
+from straylight.jsons import parse_json
 from straylight.pixelfile import UnreadableError, digest, mapped, read, write_pixels
 from straylight.selection import Selection, collect
 from straylight.tensors import Shape
@@ -67,7 +69,8 @@ def load_cached(chosen: Selection, shape: Shape) -> ImageSet:
 def find(chosen: Selection, shape: Shape, folder: Path) -> ImageSet | None:
     """Look for photographs in the cache: by their fingerprint, or else by their bytes."""
     if chosen.fingerprint is not None and (note := folder / KNOWN / chosen.fingerprint).is_file():
-        return opened(folder / key(note.read_text(), chosen, shape), chosen, shape)
+        content = note.read_text(errors="replace")
+        return opened(folder / key(content, chosen, shape), chosen, shape)
     if not chosen.near or not folder.is_dir():
         return None
     content = digest({file.index: hashlib.sha256(read(file)).digest() for file in chosen.files()})
@@ -78,11 +81,15 @@ def find(chosen: Selection, shape: Shape, folder: Path) -> ImageSet | None:
 def opened(folder: Path, chosen: Selection, shape: Shape) -> ImageSet | None:
     """Map a finished cache into memory; None if it is not there, or not as it was written."""
     try:
-        info = json.loads((folder / INFO).read_text(encoding="utf-8"))
-        skipped = tuple(Skipped(chosen.name(index), reason) for index, reason in info["skipped"])
+        info = parse_json((folder / INFO).read_text(encoding="utf-8"))
+        skipped = tuple(
+            Skipped(quoted(chosen.name(index)), quoted(reason, 120))
+            for index, reason in info["skipped"]
+        )
         images = ImageSet(mapped(folder / PIXELS), chosen.spec, skipped)
         return images if images.shape == shape and images.sha256 == info["sha256"] else None
-    except (OSError, ValueError, EOFError, LookupError, TypeError):
+    except Exception:
+        # numpy and what it parses with raise nearly every kind for a damaged file.
         return None
 
 

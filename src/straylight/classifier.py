@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from straylight.errors import InputError
 from straylight.images import RGB, ImageSet
+from straylight.limits import LARGEST_SIDE
 from straylight.tensors import Images, Labels, Logits, Shape
 
 
@@ -47,6 +48,11 @@ class Classifier(nn.Module):
         super().__init__()
         if shape[0] not in (1, RGB):
             raise InputError(f"a classifier takes 1 or 3 channels, not {shape[0]}.")
+        if not all(1 <= side <= LARGEST_SIDE for side in shape[1:]):
+            raise InputError(
+                f"a classifier takes images of 1 to {LARGEST_SIDE} pixels a side, not "
+                f"{shape[1]} x {shape[2]}."
+            )
         self.network = network
         self.shape = shape
         self.class_names = class_names

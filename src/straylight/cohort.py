@@ -1,25 +1,28 @@
 """The labelled medical images that an audit is scored on. No attack may import this module."""
 
 from dataclasses import dataclass, replace
+from os.path import isfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from straylight.arrays import NPZ, from_array, load_arrays, load_pair, of_split
 from straylight.containers import Container, is_container, open_container
-from straylight.errors import InputError
+from straylight.errors import InputError, listed, quoted
 from straylight.hub import HF
 from straylight.hubrows import open_labelled
 from straylight.images import ImageSet, Skipped
-from straylight.labels import number_array, number_names
-from straylight.manifest import PARQUET, read_manifest
+from straylight.labels import names_in, number_array, number_names, numerals
+from straylight.manifest import read_manifest
 from straylight.medmnist import MEDMNIST, load_medmnist
 from straylight.multilabel import Names, findings_of
 from straylight.pictures import find_pictures
 from straylight.reading import Reading
 from straylight.selection import collect, read_pictures
+from straylight.tables import PARQUET
 from straylight.tensors import Labels, Shape
 
 
@@ -80,7 +83,7 @@ def load_cohort(
     if is_container(path):
         with open_container(path) as container:
             return from_class_folders(container, shape, class_names, reading)
-    if not path.is_file():
+    if not isfile(path):
         raise InputError(
             f"{path} does not exist: give class folders, an archive, a manifest or an array file."
         )
@@ -107,9 +110,7 @@ def from_class_folders(
         )
     labels = [name.partition("/")[0] for name in files]
     return from_files(
-        container,
-        files,
-        labels,
+        *(container, files, labels),
         spec=container.spec,
         shape=shape,
         class_names=class_names,
@@ -130,13 +131,12 @@ def from_manifest(
         for row in rows:
             if not container.has(row.file):
                 raise InputError(
-                    f"{manifest}, line {row.number}: the file {row.file} does not exist in {root}."
+                    f"{manifest}, line {row.number}: the file {quoted(row.file)} does not exist in "
+                    f"{root}."
                 )
         files, labels = [row.file for row in rows], [row.label for row in rows]
         return from_files(
-            container,
-            files,
-            labels,
+            *(container, files, labels),
             spec=str(manifest),
             shape=shape,
             class_names=class_names,
@@ -149,7 +149,7 @@ def from_hub(spec: str, shape: Shape, class_names: Names | None, reading: Readin
     with open_labelled(spec, reading) as rows:
         images, kept = collect(rows.chosen, shape, reading)
     numbered = [label for label in rows.labels if isinstance(label, int)]
-    names = class_names or rows.class_names or list(map(str, range(max(numbered, default=0) + 1)))
+    names = class_names or rows.class_names or numerals(max(numbered, default=0))
     if numbered and not 0 <= min(numbered) <= max(numbered) < len(names):
         raise InputError(f"{spec} has labels outside 0..{len(names) - 1}, the model's classes.")
     labels = [names[label] if isinstance(label, int) else label for label in rows.labels]
@@ -175,7 +175,7 @@ def from_files(
     told = number_names(labels, class_names, spec)
     chosen = list(told.numbers)
     images, kept = read_pictures(container, [files[k] for k in chosen], shape, spec, reading)
-    left_out = tuple(Skipped(files[k], reason) for k, reason in told.left_out.items())
+    left_out = tuple(Skipped(quoted(files[k]), reason) for k, reason in told.left_out.items())
     numbers = torch.tensor([told.numbers[chosen[item]] for item in kept])
     return Cohort(replace(images, skipped=images.skipped + left_out), numbers, told.class_names)
 
@@ -188,18 +188,18 @@ def from_arrays(
         splits = [name.removesuffix("_images") for name in arrays if name.endswith("_images")]
         hint = f" Choose a split: {spec}:{splits[-1]}." if splits else ""
         raise InputError(
-            f"{spec} holds {', '.join(sorted(arrays))}: expected the arrays images and labels.{hint}"
+            f"{spec} holds {listed(sorted(arrays))}: expected the arrays images and labels.{hint}"
         )
+    arrays = {name: np.atleast_1d(array) for name, array in arrays.items()}
     images, labels = arrays["images"], arrays["labels"]
-    if len(labels) != len(images) or (labels.ndim > 1 and labels.size % len(labels)):
+    if len(labels) != len(images):
         raise InputError(
             f"{spec} has labels of shape {labels.shape} for {len(images)} images: give one for each image."
         )
-    columns = arrays["class_names"].tolist() if "class_names" in arrays else None
-    told = number_array(labels, columns, class_names, spec)
-    if told.left_out:
-        images = images[list(told.numbers)]
-    left_out = tuple(Skipped(f"image {k}", reason) for k, reason in told.left_out.items())
     found = from_array(images, shape, spec)
-    numbers = torch.tensor(list(told.numbers.values()))
-    return Cohort(replace(found, skipped=found.skipped + left_out), numbers, told.class_names)
+    columns = names_in(arrays["class_names"], spec) if "class_names" in arrays else None
+    told = number_array(labels, columns, class_names, spec)
+    left_out = tuple(Skipped(f"image {k}", reason) for k, reason in told.left_out.items())
+    if left_out:
+        found = replace(found.subset(torch.tensor(list(told.numbers))), skipped=left_out)
+    return Cohort(found, torch.tensor(list(told.numbers.values())), told.class_names)

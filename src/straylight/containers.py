@@ -1,25 +1,21 @@
 """Where files lie: a folder, or an archive that is read without unpacking it."""
 
-import lzma
 import tarfile
 import zipfile
-import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from os.path import isdir, isfile
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from straylight.errors import InputError
+from straylight.errors import InputError, reason_of
+from straylight.limits import LARGEST, RATIO, is_bomb
+from straylight.tars import open_tar, regular_files
 
 ZIP, TAR = (".zip",), (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
-LARGEST = 2**29  # bytes of one file: what is larger is no image that a classifier takes
-BROKEN = (
-    *(OSError, EOFError, RuntimeError, ValueError),
-    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError),
-)
 
 
 class Container(ABC):
@@ -105,9 +101,10 @@ class Folder(Container):
 
 @dataclass(frozen=True)
 class Entry:
-    """A file in an archive: where it begins, its bytes when unpacked, and how it is opened."""
+    """A file in an archive: where it begins, its bytes there and unpacked, and how it is opened."""
 
     offset: int
+    packed: int
     size: int
     open: Callable[[], IO[bytes] | None]
 
@@ -136,7 +133,10 @@ class Archive(Container):
         return name in self.entries
 
     def size(self, name: str) -> int:
-        return self.entries[name].size
+        entry = self.entries[name]
+        if is_bomb(entry.packed, entry.size):
+            raise ValueError(f"unpacks to more than {RATIO} times its size")
+        return entry.size
 
     def head(self, name: str, largest: int) -> bytes:
         with readable():
@@ -153,16 +153,18 @@ def zip_entries(file: zipfile.ZipFile) -> dict[str, Entry]:
     """List the files of a zip archive."""
     files = (item for item in file.infolist() if not item.is_dir())
     return {
-        item.filename: Entry(item.header_offset, item.file_size, partial(file.open, item))
+        item.filename: Entry(
+            item.header_offset, item.compress_size, item.file_size, partial(file.open, item)
+        )
         for item in files
     }
 
 
-def tar_entries(file: tarfile.TarFile) -> dict[str, Entry]:
-    """List the regular files of a tar archive; links lead nowhere."""
-    files = (item for item in file if item.isreg())
+def tar_entries(file: tarfile.TarFile, packed: int) -> dict[str, Entry]:
+    """List the regular files of a tar archive of `packed` bytes."""
     return {
-        item.name: Entry(item.offset, item.size, partial(file.extractfile, item)) for item in files
+        item.name: Entry(item.offset, item.size, item.size, partial(file.extractfile, item))
+        for item in regular_files(file, packed)
     }
 
 
@@ -171,9 +173,9 @@ def readable() -> Iterator[None]:
     """Turn all that reading can raise into a ValueError that says why, without a path."""
     try:
         yield
-    except BROKEN as error:
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise ValueError(f"cannot be read: {reason.splitlines()[0]}") from error
+    except Exception as error:
+        # zipfile, tarfile and what they unpack with raise nearly every kind for broken files.
+        raise ValueError(f"cannot be read: {reason_of(error)}") from error
 
 
 def visible(names: Iterable[str]) -> list[str]:
@@ -197,7 +199,8 @@ def common_folder(names: list[str]) -> str:
 
 def is_container(path: Path) -> bool:
     """Tell whether files can be read from `path`: a folder, or an archive by its name."""
-    return path.is_dir() or (path.is_file() and path.name.lower().endswith((*ZIP, *TAR)))
+    # Of os.path, since pathlib raises for names that are too long.
+    return isdir(path) or (isfile(path) and path.name.lower().endswith((*ZIP, *TAR)))
 
 
 @contextmanager
@@ -215,10 +218,11 @@ def open_container(path: Path) -> Iterator[Container]:
             if path.name.lower().endswith(ZIP):
                 entries = zip_entries(stack.enter_context(zipfile.ZipFile(path)))
             else:
-                entries = tar_entries(stack.enter_context(tarfile.open(path)))
-        except BROKEN as error:
-            reason = getattr(error, "strerror", None) or error
+                packed = path.stat().st_size
+                entries = tar_entries(stack.enter_context(open_tar(path)), packed)
+        except Exception as error:
+            # As above, and a RecursionError for headers of headers of headers.
             raise InputError(
-                f"{path} cannot be read as a zip or tar archive ({reason})."
+                f"{path} cannot be read as a zip or tar archive ({reason_of(error)})."
             ) from error
         yield Archive(str(path), entries)

@@ -2,6 +2,7 @@
 
 import io
 import logging
+import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,10 +17,10 @@ from pydicom.errors import InvalidDicomError
 from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi_lut, pixel_array
 from pydicom.uid import AllTransferSyntaxes
 
-from straylight.errors import InputError
+from straylight.deflated import MAGIC, PREAMBLE, inflates_too_far
+from straylight.errors import InputError, quoted
+from straylight.limits import RATIO
 
-MAGIC = b"DICM"
-PREAMBLE = 128
 INVERSE = "INVERSE"
 # No other tag is ever read: a picture has no name, no date of birth and no hospital.
 TAGS = [
@@ -61,9 +62,10 @@ class DicomView:
             centre, width = map(float, self.window.split("/"))
         except ValueError:
             centre, width = 0.0, 0.0
-        if not width >= 1:
+        if not (width >= 1 and math.isfinite(centre) and math.isfinite(width)):
             raise InputError(
-                f"a window is CENTRE/WIDTH with a width of at least 1, such as 40/400, not {self.window!r}."
+                "a window is CENTRE/WIDTH with a width of at least 1, such as 40/400, not "
+                f"'{quoted(self.window)}'."
             )
         return centre, width
 
@@ -94,6 +96,8 @@ def read_dicom(data: bytes, view: DicomView, largest: int) -> Image.Image:
     dataset = None
     with silenced():
         try:
+            if inflates_too_far(data):
+                raise Refused(f"unpacks to more than {RATIO} times its size")
             dataset = dcmread(io.BytesIO(data), specific_tags=TAGS)
             check_size(dataset, largest)
             return picture(dataset, view)
@@ -103,7 +107,7 @@ def read_dicom(data: bytes, view: DicomView, largest: int) -> Image.Image:
             raise ValueError("no DICOM file") from None
         except Exception as error:
             # pydicom and its decoders raise many kinds, whose texts may quote the file.
-            raise ValueError(reason_of(dataset, error)) from None
+            raise ValueError(failure_of(dataset, error)) from None
 
 
 @contextmanager
@@ -114,6 +118,8 @@ def silenced() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            # The JPEG inside may claim more than the tags.
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
             yield
     finally:
         logger.disabled = before
@@ -160,6 +166,8 @@ def displayed(values: NDArray[Any], dataset: Dataset, view: DicomView) -> NDArra
         dataset.pop("VOILUTSequence", None)
     if "VOILUTSequence" in dataset:
         bits = int(dataset.VOILUTSequence[0].LUTDescriptor[2])
+        if not 1 <= bits <= 16:
+            raise Refused(f"has a table of {bits} bits")
         return to_8_bits(apply_voi_lut(rescaled, dataset, prefer_lut=True), 0.0, 2.0**bits - 1)
     if "WindowWidth" in dataset:
         # Two values beyond all others say what the window makes darkest and lightest.
@@ -173,12 +181,14 @@ def displayed(values: NDArray[Any], dataset: Dataset, view: DicomView) -> NDArra
 
 def to_8_bits(values: NDArray[Any], darkest: float, lightest: float) -> NDArray[np.uint8]:
     """Spread values from the darkest to the lightest over 0..255."""
+    if not math.isfinite(lightest - darkest):
+        raise Refused("has a window or a rescaling beyond all numbers")
     shares = (values.astype(np.float64) - darkest) / max(lightest - darkest, 1e-12)
     rounded: NDArray[np.uint8] = np.round(255 * shares.clip(0, 1)).astype(np.uint8)
     return rounded
 
 
-def reason_of(dataset: FileDataset | None, error: Exception) -> str:
+def failure_of(dataset: FileDataset | None, error: Exception) -> str:
     """Say why decoding failed, without a word of the file."""
     syntax: Any = None if dataset is None else dataset.file_meta.get("TransferSyntaxUID")
     known = syntax is not None and syntax in AllTransferSyntaxes  # only then it has a public name

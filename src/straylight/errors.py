@@ -1,4 +1,9 @@
-"""The one exception that users meet."""
+"""The one exception that users meet, and how it quotes what others wrote."""
+
+import re
+from collections.abc import Iterable
+
+REPR_OF_BYTES = re.compile(r"""\bb(['"])(\\.|(?!\1).)*\1""")
 
 
 class InputError(ValueError):
@@ -7,3 +12,38 @@ class InputError(ValueError):
     The message is one sentence: what is wrong, where, and what to do about it. The command line
     prints it without a traceback and ends with exit code 2.
     """
+
+
+def quoted(text: object, most: int = 80) -> str:
+    r"""Write a name out of a file so that it fits into a sentence, on any terminal.
+
+    >>> quoted("a\x1b[31m.png"), quoted("x" * 99, 8)
+    ('a\\x1b[31m.png', 'xxxxxxx…')
+    """
+    said = str(text)
+    said = said if len(said) <= most else said[: most - 1] + "\N{HORIZONTAL ELLIPSIS}"
+    if said.isprintable():
+        return said
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in said)
+
+
+def listed(names: Iterable[object], most: int = 8) -> str:
+    """Write the first of many names.
+
+    >>> listed("abcd", 2)
+    'a, b and 2 more'
+    """
+    every = [quoted(name, 40) for name in names]
+    more = f" and {len(every) - most} more" if len(every) > most else ""
+    return ", ".join(every[:most]) + more
+
+
+def reason_of(error: BaseException) -> str:
+    """Return the first line of what a library says, short, and without the bytes that it quotes.
+
+    >>> reason_of(ValueError("broken chunk b'\\\\x00x'\\nand more")), reason_of(MemoryError())
+    ('broken chunk …', 'MemoryError')
+    """
+    said = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    first = next(filter(None, map(str.strip, said.splitlines())), type(error).__name__)
+    return quoted(REPR_OF_BYTES.sub("\N{HORIZONTAL ELLIPSIS}", first).rstrip("."), 120)

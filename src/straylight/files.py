@@ -1,13 +1,14 @@
 """Files: perturbations read back, and everything written whole or not at all."""
 
 import os
+import warnings
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from straylight.errors import InputError
+from straylight.errors import InputError, quoted, reason_of
 from straylight.tensors import Delta
 
 
@@ -18,15 +19,20 @@ def read_delta(path: Path) -> Delta:
         InputError: If the file is missing, broken, or holds something else.
     """
     try:
-        array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        with path.open("rb") as stream, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of headers that are no Python
+            array = np.lib.format.read_array(stream, allow_pickle=False)
+    except Exception as error:
+        # numpy raises many kinds for a broken header, a MemoryError for one that claims terabytes.
         raise InputError(
-            f"{path} cannot be read as a perturbation ({error}): if it belongs to an audit, "
+            f"{path} cannot be read as a perturbation ({reason_of(error)}): if it belongs to an audit, "
             "run that again."
         ) from error
-    if array.dtype != np.float32 or array.ndim != 4 or len(array) != 1:
+    whole = array.ndim == 4 and len(array) == 1 and array.size > 0
+    if array.dtype != np.float32 or not whole or not np.isfinite(array).all():
         raise InputError(
-            f"{path} holds {array.dtype} {array.shape}, not one float32 (1, C, H, W) perturbation."
+            f"{path} holds {quoted(array.dtype)} {array.shape}, not one finite float32 (1, C, H, W) "
+            "perturbation."
         )
     return torch.from_numpy(array)
 

@@ -8,7 +8,7 @@ from torch import nn
 from straylight.backbones import build_network, head_prefixes
 from straylight.classifier import Classifier
 from straylight.cohort import Cohort
-from straylight.errors import InputError
+from straylight.errors import InputError, reason_of
 from straylight.progress import Silent, Tracker
 from straylight.recipe import PRETRAINED, RANDOM, Recipe
 from straylight.sampling import split
@@ -59,10 +59,9 @@ def check_shape(classifier: Classifier, backbone: str) -> None:
     try:
         classifier.predict(torch.zeros(1, *classifier.shape))
     except (AssertionError, RuntimeError, ValueError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
         raise InputError(
             f"{backbone} cannot take images of {classifier.shape[1]} x {classifier.shape[2]} pixels "
-            f"({reason}): give another --size."
+            f"({reason_of(error)}): give another --size."
         ) from error
 
 

@@ -4,12 +4,13 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from os.path import isdir
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Any
 
-from straylight.errors import InputError
+from straylight.errors import InputError, listed, quoted, reason_of
 
 HF = "hf:"
 READERS = ("imagefolder", "parquet", "arrow")  # of the package; none runs code of the data set
@@ -42,7 +43,7 @@ class Split:
         if wanted in self.features:
             return wanted
         raise InputError(
-            f"{self.spec} has the columns {', '.join(self.features)}, and no {wanted}: name it with "
+            f"{self.spec} has the columns {listed(self.features)}, and no {wanted}: name it with "
             f"--reading {setting}=COLUMN."
         )
 
@@ -57,7 +58,7 @@ class Split:
             yield from rows
         except Exception as error:
             # datasets, pyarrow and fsspec each raise their own kinds.
-            raise InputError(f"{self.spec} cannot be read: {first_line(error)}.") from error
+            raise InputError(f"{self.spec} cannot be read: {reason_of(error)}.") from error
 
     def read(self, value: object) -> bytes:
         """Return the bytes of an image; a file is read only if it is one of the data set's.
@@ -95,8 +96,8 @@ def open_split(spec: str, default: str | None) -> Iterator[Split]:
             builder: Any = datasets.load_dataset_builder(name, cache_dir=folder)
             if builder.info.builder_name not in READERS:
                 raise InputError(
-                    f"{spec} is read as {builder.info.builder_name}: only image folders, Parquet and "
-                    "Arrow files are taken."
+                    f"{spec} is read as {quoted(builder.info.builder_name)}: only image folders, "
+                    "Parquet and Arrow files are taken."
                 )
             rows = builder.as_streaming_dataset(split=split)
             features = dict(rows.features or {})
@@ -108,7 +109,7 @@ def open_split(spec: str, default: str | None) -> Iterator[Split]:
             raise
         except Exception as error:
             # datasets, pyarrow and huggingface_hub each raise their own kinds.
-            raise InputError(f"{spec} cannot be had: {first_line(error)}.") from error
+            raise InputError(f"{spec} cannot be had: {reason_of(error)}.") from error
         yield Split(spec, rows, features, files)
 
 
@@ -120,7 +121,7 @@ def parse(spec: str, default: str | None) -> tuple[str, str]:
     """
     rest = spec.removeprefix(HF)
     name, _, split = rest.rpartition(":")
-    if not name or Path(rest).is_dir():
+    if not name or isdir(rest):
         name, split = rest, default or ""
     if not name or not split:
         raise InputError(
@@ -145,8 +146,3 @@ def quiet(datasets: ModuleType) -> Iterator[None]:
             logger.setLevel(level)
         if bars:
             datasets.enable_progress_bars()
-
-
-def first_line(error: Exception) -> str:
-    """Say what an error says, in one line."""
-    return (str(error) or type(error).__name__).splitlines()[0].rstrip(".")

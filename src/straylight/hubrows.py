@@ -101,7 +101,14 @@ def open_labelled(spec: str, reading: Reading) -> Iterator[Labelled]:
                         f"{spec}, row {index}: the column {label} holds {type(value).__name__}: it must "
                         "hold one class for each image, by its name or number."
                     )
-                labels.append(names[value] if names and isinstance(value, int) else value)
+                if names and isinstance(value, int):
+                    if not 0 <= value < len(names):
+                        raise InputError(
+                            f"{spec}, row {index}: there is no class of the number {value}: the data set "
+                            f"names {len(names)}."
+                        )
+                    value = names[value]
+                labels.append(value)
                 yield File(index, partial(split.read, row[column]))
 
         chosen = Selection(spec=spec, files=files, name="row {}".format)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from straylight.errors import InputError
+from straylight.errors import InputError, listed, quoted
 from straylight.multilabel import (
     BETWEEN,
     NO_FINDING,
@@ -17,6 +17,8 @@ from straylight.multilabel import (
     one_each,
     parse,
 )
+
+MOST_CLASSES = 2**16  # where labels alone say how many there are
 
 
 def number_names(labels: Sequence[str], class_names: Names | None, spec: str) -> Labelled:
@@ -34,12 +36,12 @@ def number_names(labels: Sequence[str], class_names: Names | None, spec: str) ->
     unknown = sorted(everything - set(findings))
     if class_names[0] == NO_FINDING and unknown:
         raise InputError(
-            f"{spec} has the finding {', '.join(unknown)}, which the model does not know: its findings "
-            f"are {', '.join(findings)}; leave such images out, or audit one finding."
+            f"{spec} has the finding {listed(unknown)}, which the model does not know: its findings "
+            f"are {listed(findings)}; leave such images out, or audit one finding."
         )
     if class_names[0] != NO_FINDING and findings[0] not in everything:
         raise InputError(
-            f"{spec} has no image of {findings[0]}, only of {', '.join(unknown) or NO_FINDING}: write it "
+            f"{spec} has no image of {findings[0]}, only of {listed(unknown) or NO_FINDING}: write it "
             "as the model does."
         )
     return one_each(found, class_names, spec)
@@ -67,7 +69,7 @@ def number_array(
         class_names = check_same(list(columns), class_names, spec)
     if not np.issubdtype(labels.dtype, np.integer):
         return number_names(labels.tolist(), class_names, spec)
-    names = list(class_names or map(str, range(int(labels.max()) + 1)))
+    names = list(class_names or numerals(int(labels.max())))
     if labels.min() < 0 or labels.max() >= len(names):
         raise InputError(f"{spec} has labels outside 0..{len(names) - 1}, the model's classes.")
     return Labelled(tuple(names), dict(enumerate(labels.tolist())), {})
@@ -89,10 +91,10 @@ def from_columns(
         return None
     fits = columns is not None and n == len(columns) == len(set(columns))
     known = set(columns or ()) == set(findings) if together else findings[0] in (columns or ())
-    if columns is None or not (fits and known and np.isin(labels, (0, 1)).all()):
-        named = f" named {', '.join(columns)}" if columns else " without names"
+    if columns is None or not (fits and known and is_binary(labels)):
+        named = f" named {listed(columns)}" if columns else " without names"
         raise InputError(
-            f"{spec} has {n} columns of labels{named}; the model's findings are {', '.join(findings)}: "
+            f"{spec} has {n} columns of labels{named}; the model's findings are {listed(findings)}: "
             "give 0 or 1 for each, and the names of the columns in the array class_names."
         )
     found = [
@@ -102,9 +104,27 @@ def from_columns(
     return one_each(found, class_names, spec)
 
 
+def numerals(highest: int) -> list[str]:
+    """Name classes by their numbers, but for more than `MOST_CLASSES`, which are no classes."""
+    return list(map(str, range(min(highest, MOST_CLASSES - 1) + 1)))
+
+
+def names_in(array: NDArray[Any], spec: str) -> list[str]:
+    """Return an array of class names as texts."""
+    names = list(map(str, array.ravel().tolist()))
+    if array.dtype.kind != "U" or len(set(names)) < len(names):
+        raise InputError(f"{spec} has class_names that are no texts, or one of them twice.")
+    return names
+
+
+def is_binary(labels: NDArray[Any]) -> bool:
+    """Tell whether there are only zeros and ones."""
+    return labels.dtype.kind in "biuf" and bool(np.isin(labels, (0, 1)).all())
+
+
 def is_one_hot(labels: NDArray[Any]) -> bool:
     """Tell whether each row has one 1 among zeros."""
-    return bool(np.isin(labels, (0, 1)).all() and (labels.sum(1) == 1).all())
+    return is_binary(labels) and bool((labels.sum(1) == 1).all())
 
 
 def class_numbers(labels: NDArray[Any], spec: str) -> NDArray[Any]:
@@ -118,14 +138,23 @@ def class_numbers(labels: NDArray[Any], spec: str) -> NDArray[Any]:
             )
         numbers: NDArray[Any] = labels.argmax(1)
         return numbers
-    return labels.reshape(len(labels)) if labels.size == len(labels) else labels
+    if labels.size != len(labels):
+        raise InputError(
+            f"{spec} has labels of shape {labels.shape}: give one label for each image."
+        )
+    if labels.dtype.kind not in "iuU":
+        raise InputError(
+            f"{spec} has labels of type {quoted(labels.dtype)}: give class numbers, names, one-hot rows, "
+            "or 0 or 1 for each finding."
+        )
+    return labels.reshape(len(labels))
 
 
 def check_same(found: list[str], class_names: Names | None, spec: str) -> Names:
     """Return the common class names, or say how they differ."""
     if class_names is not None and list(class_names) != found:
         raise InputError(
-            f"{spec} has the classes {', '.join(found)}; the model has {', '.join(class_names)}."
+            f"{spec} has the classes {listed(found)}; the model has {listed(class_names)}."
         )
     return found
 
@@ -136,13 +165,14 @@ def label_index(labels: Sequence[str], class_names: Names | None, spec: str) -> 
         several = next((label for label in labels if BETWEEN in label), None)
         if several is not None:
             raise InputError(
-                f"{spec} has the label {several!r}: a classifier is trained on one label for each image."
+                f"{spec} has the label '{quoted(several)}': a classifier is trained on one label "
+                "for each image."
             )
         return {name: number for number, name in enumerate(sorted(set(labels)))}
     unknown = sorted(set(labels) - set(class_names))
     if unknown:
         raise InputError(
-            f"{spec} has the class {', '.join(unknown) or 'of no name'}, which the model does not know: "
-            f"its classes are {', '.join(class_names)}."
+            f"{spec} has the class {listed(unknown) or 'of no name'}, which the model does not know: "
+            f"its classes are {listed(class_names)}."
         )
     return {name: number for number, name in enumerate(class_names)}

@@ -5,16 +5,49 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 from safetensors.torch import save_file
 from torch import nn
 
 from straylight.backbones import build_network
 from straylight.classifier import Classifier
-from straylight.errors import InputError
+from straylight.errors import InputError, reason_of
+from straylight.jsons import check_follows, misfit, parse_json
+from straylight.limits import LARGEST_SIDE
 from straylight.tensors import Shape
 from straylight.weights import load_weights
 
 SCHEMA = "straylight.model/1"
+NUMBER = {"type": "number", "minimum": -1e6, "maximum": 1e6}
+CHANNELS = {"type": "array", "minItems": 1, "maxItems": 3, "items": NUMBER}
+SIDE = {"type": "integer", "minimum": 1, "maximum": LARGEST_SIDE}
+FIELDS: dict[str, dict[str, Any]] = {
+    "schema": {"const": SCHEMA},
+    "architecture": {"type": "string"},
+    "arguments": {"type": "object"},
+    "shape": {
+        "type": "array",
+        "prefixItems": [{"enum": [1, 3], "type": "integer"}, SIDE, SIDE],
+        "minItems": 3,
+        "maxItems": 3,
+    },
+    "class_names": {
+        "type": "array",
+        "items": {"type": "string"},
+        "minItems": 2,
+        "maxItems": 2**16,
+        "uniqueItems": True,
+    },
+    "mean": CHANNELS,
+    "std": CHANNELS | {"items": NUMBER | {"minimum": 1e-6}},
+    "training": {"type": "object"},
+}
+CARD = {
+    "type": "object",
+    "properties": FIELDS,
+    "required": list(FIELDS),
+    "additionalProperties": False,
+}
 
 
 @dataclass(frozen=True)
@@ -61,9 +94,19 @@ class ModelCard:
 
     @classmethod
     def from_json(cls, text: str) -> "ModelCard":
-        fields = json.loads(text)
-        if fields.pop("schema", None) != SCHEMA:
+        """Read a card back.
+
+        Raises:
+            ValueError: If it is no JSON, or its means and standard deviations are not of three channels.
+            jsonschema.ValidationError: If a field is missing, left over or of another kind.
+        """
+        fields = parse_json(text)
+        if not isinstance(fields, dict) or fields.get("schema") != SCHEMA:
             raise ValueError(f"its schema is not {SCHEMA}")
+        check_follows(fields, CARD)
+        del fields["schema"]
+        if len(fields["mean"]) != len(fields["std"]) or len(fields["mean"]) == 2:
+            raise ValueError("mean and std need one number for each of 1 or 3 channels")
         for name in ("shape", "class_names", "mean", "std"):
             fields[name] = tuple(fields[name])
         return cls(**fields)
@@ -74,7 +117,7 @@ def save_classifier(folder: Path, network: nn.Module, card: ModelCard) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
     save_file(weights, folder / "model.safetensors")
-    (folder / "model.json").write_text(card.to_json())
+    (folder / "model.json").write_text(card.to_json(), encoding="utf-8")
 
 
 def load_classifier(folder: str | Path) -> Classifier:
@@ -90,9 +133,18 @@ def load_classifier(folder: str | Path) -> Classifier:
                 f"{root} has no {name}: give a folder written by 'straylight finetune'."
             )
     try:
-        card = ModelCard.from_json((root / "model.json").read_text())
-    except (ValueError, TypeError, KeyError) as error:
-        raise InputError(f"{root / 'model.json'} is no Straylight model card: {error}.") from error
-    network = card.build()
+        card = ModelCard.from_json((root / "model.json").read_text(encoding="utf-8"))
+    except jsonschema.ValidationError as error:
+        raise InputError(
+            f"{root / 'model.json'} is no Straylight model card {misfit(error)}."
+        ) from error
+    except (ValueError, OSError) as error:
+        raise InputError(
+            f"{root / 'model.json'} is no Straylight model card: {reason_of(error)}."
+        ) from error
+    try:
+        network = card.build()
+    except InputError as error:
+        raise InputError(f"{root / 'model.json'}: {error}") from error
     load_weights(network, root / "model.safetensors")
     return card.classifier(network, str(folder))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from straylight.classifier import Classifier
-from straylight.errors import InputError
+from straylight.errors import InputError, reason_of
 from straylight.heads import Head, kind_alone, kind_of
 from straylight.images import RGB
 from straylight.multilabel import ALL, choose_finding
@@ -72,8 +72,9 @@ def wrap(brought: Brought, options: ModelOptions, spec: str) -> Classifier:
         raise
     except Exception as error:
         # Networks of other libraries and of users raise what they like.
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(f"{spec} cannot take images of shape {shape}: {reason}") from error
+        raise InputError(
+            f"{spec} cannot take images of shape {shape}: {reason_of(error)}."
+        ) from error
     named = replace(options, classes=classes)
     head, names = head_of(brought.network, outputs, named, spec)
     card: dict[str, Any] = {"head": head.kind, "mean": mean, "std": std}

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from straylight.errors import InputError
+from straylight.errors import InputError, listed, quoted
 
 Names = Sequence[str]
 Findings = frozenset[str]
@@ -56,8 +56,8 @@ def choose_finding(
     taken = [name for name in names if name.lower() in (ALL, NO_FINDING)]
     if taken:
         raise InputError(
-            f"{spec} has an output {taken[0]!r}, so that --finding all has no one meaning: choose one "
-            "finding, or leave that output away in a function of your own (python:MODULE:FUNCTION)."
+            f"{spec} has an output '{quoted(taken[0])}', so that --finding all has no one meaning: choose "
+            "one finding, or leave that output away in a function of your own (python:MODULE:FUNCTION)."
         )
     return ALL, (NO_FINDING, *names)
 
@@ -84,7 +84,9 @@ def parse(label: str, spec: str) -> Findings:
     parts = Findings(part.strip() for part in label.split(BETWEEN)) - {""}
     none = Findings(part for part in parts if part.lower() == NO_FINDING)
     if none and parts != none:
-        raise InputError(f"{spec} has the label {label!r}, which is a finding and none: mend it.")
+        raise InputError(
+            f"{spec} has the label '{quoted(label)}', which is a finding and none: mend it."
+        )
     return parts - none
 
 
@@ -94,7 +96,7 @@ def one_each(found: list[Findings], class_names: Names, spec: str) -> Labelled:
     for index, findings in enumerate(found):
         known = [number for number, name in enumerate(class_names) if name in findings]
         if len(known) > 1:
-            left_out[index] = "several findings: " + ", ".join(class_names[k] for k in known)
+            left_out[index] = "several findings: " + listed(class_names[k] for k in known)
         else:
             numbers[index] = known[0] if known else 0
     if not numbers:

@@ -77,7 +77,9 @@ def digest(digests: dict[int, bytes]) -> str:
 
 def mapped(path: Path) -> Pixels:
     """Map the pixels of a `.npy` file into memory, for reading only."""
-    array = np.load(path, mmap_mode="r", allow_pickle=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a damaged header
+        array = np.lib.format.open_memmap(path, mode="r")
     if array.dtype != np.uint8 or array.ndim != 4:
         raise ValueError(f"{array.dtype} {array.shape} are no pixels")
     with warnings.catch_warnings():

@@ -16,6 +16,7 @@ import torch
 from straylight.ball import Ball
 from straylight.classifier import Classifier, Passes
 from straylight.cohort import Cohort
+from straylight.errors import quoted
 from straylight.evaluate import Clean
 from straylight.files import read_delta, write_array
 from straylight.images import ImageSet
@@ -26,6 +27,7 @@ from straylight.surrogates import Adaptation, Adapted
 from straylight.tensors import LEVELS, as_received
 
 N_EXAMPLES = 6
+LONGEST_SPEC = 2**12
 
 
 def fingerprint(
@@ -55,7 +57,7 @@ def describe_model(classifier: Classifier) -> ModelInfo:
     """Say what was audited."""
     channels, height, width = classifier.shape
     return ModelInfo(
-        spec=classifier.spec,
+        spec=quoted(classifier.spec, LONGEST_SPEC),
         sha256=classifier.sha256,
         class_names=classifier.class_names,
         channels=channels,
@@ -71,7 +73,7 @@ def describe_natural(
     """Say what the attacks were made from, and keep a few photographs for the report."""
     write_array(folder / PHOTOGRAPHS, photographs.pixels_at(slice(N_EXAMPLES)).numpy())
     return NaturalInfo(
-        spec=photographs.spec,
+        spec=quoted(photographs.spec, LONGEST_SPEC),
         n=len(photographs),
         sha256=photographs.sha256,
         skipped=skipped(photographs),
@@ -104,7 +106,7 @@ def describe_cohort(clean: Clean, note: str, examples: dict[str, Any] | None) ->
     """Say what the audit was scored on."""
     images = clean.cohort.images
     return CohortInfo(
-        spec=images.spec,
+        spec=quoted(images.spec, LONGEST_SPEC),
         n=len(images),
         sha256=images.sha256,
         skipped=skipped(images),

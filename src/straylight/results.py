@@ -4,10 +4,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-import jsonschema
-
 from straylight.ball import Norm
 from straylight.counts import Matrix, Score, matrix
+from straylight.jsons import check_follows
 from straylight.preflight import Finding
 from straylight.schema import SCHEMA, Json, check_consistent, json_schema
 
@@ -216,7 +215,7 @@ class Audit:
             jsonschema.ValidationError: If it does not follow the published schema.
             ValueError: If its parts contradict each other.
         """
-        jsonschema.validate(data, json_schema())
+        check_follows(data, json_schema())
         check_consistent(data)
         data = json.loads(json.dumps(data))
         for part in ("counts", "clean_accuracy", "clean_accuracy_ci95"):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from straylight.containers import Container
 from straylight.dicom import DicomView
-from straylight.errors import InputError
+from straylight.errors import InputError, quoted
 from straylight.images import ImageSet, Skipped
 from straylight.pictures import decode
 from straylight.tensors import Shape
@@ -107,7 +107,7 @@ def collect(
             decoded[file.index] = selection.decode(file.read(), shape, view)
         except ValueError as error:
             reasons[file.index] = str(error)
-    skipped = tuple(Skipped(selection.name(index), reasons[index]) for index in sorted(reasons))
+    skipped = tuple(Skipped(quoted(selection.name(k)), reasons[k]) for k in sorted(reasons))
     if not decoded:
         first = f" (first: {skipped[0].file}: {skipped[0].reason})" if skipped else ""
         raise InputError(

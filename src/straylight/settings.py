@@ -2,7 +2,7 @@
 
 from typing import TypeVar
 
-from straylight.errors import InputError
+from straylight.errors import InputError, quoted
 
 T = TypeVar("T")
 
@@ -23,10 +23,10 @@ def parse_settings(make: type[T], name: str, text: str) -> T:
     for pair in filter(None, text.split(",")):
         key, _, value = pair.partition("=")
         if key not in types:
-            raise InputError(f"{name} has no setting {key!r}: it has {', '.join(types)}.")
+            raise InputError(f"{name} has no setting '{quoted(key)}': it has {', '.join(types)}.")
         try:
             values[key] = types[key](value)
         except ValueError:
             kind = "a whole number" if types[key] is int else "a number"
-            raise InputError(f"{name}:{key} must be {kind}, not {value!r}.") from None
+            raise InputError(f"{name}:{key} must be {kind}, not '{quoted(value)}'.") from None
     return make(**values)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from os.path import exists
 from pathlib import Path
 
 from straylight.containers import Container, is_container, open_container, readable
@@ -103,7 +104,7 @@ def open_source(spec: str) -> Iterator[Container]:
     Raises:
         InputError: If one is missing or broken.
     """
-    if Path(spec).exists() or not BRACES.search(spec):
+    if exists(spec) or not BRACES.search(spec):
         with open_container(Path(spec)) as container:
             yield container
         return

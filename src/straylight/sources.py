@@ -11,7 +11,7 @@ from straylight.arrays import from_array, load_arrays
 from straylight.cache import load_cached
 from straylight.containers import Container
 from straylight.drawings import DRAWINGS
-from straylight.errors import InputError
+from straylight.errors import InputError, listed
 from straylight.hub import HF
 from straylight.hubrows import open_photographs
 from straylight.images import ImageSet
@@ -93,8 +93,8 @@ def load_natural_arrays(
     """Load photographs from a `.npy` or `.npz` file."""
     arrays = load_arrays(Path(spec))
     if "images" not in arrays and len(arrays) != 1:
-        raise InputError(f"{spec} holds {sorted(arrays)}: name the photographs 'images'.")
-    array = arrays.get("images", next(iter(arrays.values())))
+        raise InputError(f"{spec} holds {listed(sorted(arrays))}: name the photographs 'images'.")
+    array = np.atleast_1d(arrays.get("images", next(iter(arrays.values()))))
     return from_array(array[draw(len(array), n, rng, spec)], shape, spec)
 
 

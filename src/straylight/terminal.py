@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from straylight.counts import percent
+from straylight.errors import quoted
 from straylight.report import write_report
 from straylight.results import Audit
 
@@ -76,4 +77,4 @@ def print_json(out: Console, data: object) -> None:
 
 def command_line() -> str:
     """Return the command as typed."""
-    return shlex.join(["straylight", *sys.argv[1:]])
+    return quoted(shlex.join(["straylight", *sys.argv[1:]]), 2**16)

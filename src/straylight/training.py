@@ -7,10 +7,10 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from straylight.augmentation import augment
+from straylight.checkpoint import Checkpoint, read_checkpoint
 from straylight.classifier import Classifier
 from straylight.cohort import Cohort
 from straylight.errors import InputError
@@ -144,39 +144,40 @@ class Training:
         self.write_checkpoint()
 
     def write_checkpoint(self) -> None:
-        """Write weights, best weights and momentum as safetensors, whole or not at all."""
+        """Write weights, best weights and momentum, whole or not at all."""
         self.out.mkdir(parents=True, exist_ok=True)
-        tensors = {f"network.{name}": t for name, t in self.network.state_dict().items()}
-        tensors |= {f"best.{name}": t for name, t in self.best.items()}
-        for name, parameter in self.network.named_parameters():
-            momentum = self.optimiser.state.get(parameter, {}).get("momentum_buffer")
-            if momentum is not None:
-                tensors[f"momentum.{name}"] = momentum
-        metadata = {"settings": self.settings, "history": json.dumps(self.history)}
-        partial = self.out / (CHECKPOINT + ".partial")
-        contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
-        save_file(contiguous, partial, metadata | {"data": self.data.images.sha256})
-        partial.replace(self.out / CHECKPOINT)
+        state = self.optimiser.state
+        buffers = {
+            name: state.get(parameter, {}).get("momentum_buffer")
+            for name, parameter in self.network.named_parameters()
+        }
+        Checkpoint(
+            settings=self.settings,
+            data=self.data.images.sha256,
+            history=self.history,
+            network=self.network.state_dict(),
+            best=self.best,
+            momentum={name: buffer for name, buffer in buffers.items() if buffer is not None},
+        ).write(self.out / CHECKPOINT)
 
     def resume(self) -> None:
         """Go on from the checkpoint in the output folder, if there is one."""
         path = self.out / CHECKPOINT
         if not path.exists():
             return
-        metadata = read_metadata(path)
-        if (metadata["settings"], metadata["data"]) != (self.settings, self.data.images.sha256):
+        found = read_checkpoint(path)
+        if (found.settings, found.data) != (self.settings, self.data.images.sha256):
             raise InputError(
                 f"{self.out} holds an unfinished training with other settings or images: "
                 "give another folder, or delete it first."
             )
-        tensors = load_file(path)
-        part = {key: strip(tensors, f"{key}.") for key in ("network", "best", "momentum")}
-        self.network.load_state_dict(part["network"])
-        self.best = part["best"]
+        found.check_fits(self.network, path)
+        self.network.load_state_dict(found.network)
+        self.best = found.best
         for name, parameter in self.network.named_parameters():
-            if name in part["momentum"]:
-                self.optimiser.state[parameter]["momentum_buffer"] = part["momentum"][name]
-        self.history = json.loads(metadata["history"])
+            if name in found.momentum:
+                self.optimiser.state[parameter]["momentum_buffer"] = found.momentum[name]
+        self.history = found.history
         self.epoch = len(self.history)
 
     def save(self) -> Classifier:
@@ -185,16 +186,3 @@ class Training:
         save_classifier(self.out, self.network, self.card())
         (self.out / CHECKPOINT).unlink(missing_ok=True)
         return self.classifier()
-
-
-def read_metadata(path: Path) -> dict[str, str]:
-    """Return the text that was stored beside the tensors of a safetensors file."""
-    from safetensors import safe_open
-
-    with safe_open(path, framework="pt") as stream:
-        return dict(stream.metadata() or {})
-
-
-def strip(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """Return the tensors whose names begin with `prefix`, without it."""
-    return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}

@@ -1,5 +1,6 @@
 """Weights files: safetensors, never a pickle."""
 
+from os.path import isfile
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -7,7 +8,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from straylight.backbones import AUXILIARY, head_prefixes
-from straylight.errors import InputError
+from straylight.errors import InputError, quoted, reason_of
 
 
 def load_weights(network: nn.Module, path: Path, *, new_head: bool = False) -> None:
@@ -21,13 +22,14 @@ def load_weights(network: nn.Module, path: Path, *, new_head: bool = False) -> N
     Raises:
         InputError: If the file is missing, is not safetensors, or does not fit.
     """
-    if not path.is_file():
+    if not isfile(path):
         raise InputError(f"{path} does not exist: give a .safetensors file.")
     try:
         weights = load_file(path)
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, KeyError) as error:
+        # A KeyError for a number format that torch has no name for.
         raise InputError(
-            f"{path} is not a safetensors file ({error}); pickled checkpoints are never loaded, "
+            f"{path} is not a safetensors file ({reason_of(error)}); pickled checkpoints are never loaded, "
             "since they can run code: convert it with safetensors.torch.save_file."
         ) from error
     target = network.state_dict()
@@ -43,6 +45,11 @@ def load_weights(network: nn.Module, path: Path, *, new_head: bool = False) -> N
     if wrong:
         raise InputError(
             f"{path} does not fit the architecture: {len(wrong)} tensors are missing, left over or of "
-            f"another shape (first: {wrong[0]})."
+            f"another shape (first: {quoted(wrong[0])})."
         )
+    for name, tensor in weights.items():
+        if tensor.is_complex() or not tensor.float().isfinite().all():
+            raise InputError(
+                f"{path} holds values that are no finite numbers (first: {quoted(name)}): export it again."
+            )
     network.load_state_dict(weights)

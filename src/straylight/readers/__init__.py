@@ -1,6 +1,7 @@
 """Readers: what a user may give as a classifier, one file for each kind."""
 
 from collections.abc import Callable
+from os.path import isdir, isfile
 from pathlib import Path
 
 from straylight.backbones import TORCHVISION
@@ -64,7 +65,7 @@ def reader_of(spec: str) -> Reader:
             return reader
     path = Path(spec)
     suffix = path.suffix.lower()
-    if path.is_dir():
+    if isdir(path):
         return read_folder
     if suffix in PICKLES:
         raise InputError(PICKLED.format(spec))
@@ -75,6 +76,6 @@ def reader_of(spec: str) -> Reader:
         )
     if suffix not in SUFFIXES:
         raise InputError(f"{spec} is no model: give {KINDS}.")
-    if not path.is_file():
+    if not isfile(path):
         raise InputError(f"{spec} does not exist: give an existing {suffix} file.")
     return SUFFIXES[suffix]

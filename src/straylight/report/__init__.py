@@ -1,8 +1,9 @@
 """The report: one HTML file, drawn from an audit's folder with no model and no network."""
 
+from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from straylight.archive import load_audit
 from straylight.files import write_text
@@ -24,6 +25,12 @@ def render(audit: Audit, folder: Path) -> str:
         InputError: If one of those files is missing or broken, or the audit has no attack made
             without medical images, or no control to compare it with.
     """
+    return template().render(page=make_page(audit, folder))
+
+
+@cache
+def template() -> Template:
+    """Return the page's template."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -32,7 +39,7 @@ def render(audit: Audit, folder: Path) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.get_template("page.html").render(page=make_page(audit, folder))
+    return environment.get_template("page.html")
 
 
 def write_report(folder: Path) -> Path:

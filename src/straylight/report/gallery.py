@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from straylight.errors import InputError
+from straylight.errors import InputError, quoted
 from straylight.report.figures import (
     Picture,
     draw_attacked,
@@ -87,7 +87,9 @@ def find(audit: Audit, name: str) -> Perturbation:
     for item in audit.perturbations:
         if item.name == name:
             return item
-    raise InputError(f"the audit shows examples of {name!r}, which it does not hold: run it again.")
+    raise InputError(
+        f"the audit shows examples of '{quoted(name)}', which it does not hold: run it again."
+    )
 
 
 def draw_examples(

@@ -1,0 +1,65 @@
+"""Tar archives, listed with suspicion."""
+
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from straylight.limits import is_bomb
+
+LONGEST = 2**20  # bytes of a name or of the extended headers: tarfile reads them whole
+EXTENDED = (
+    *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
+    *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
+)
+
+
+class Header(tarfile.TarInfo):
+    """A header whose size is looked at before tarfile goes by it.
+
+    A negative one sends tarfile round in circles for ever (CVE-2025-8194), and names of any length are
+    read into memory.
+    """
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "Header":
+        header = super().frombuf(buf, encoding, errors)
+        if header.size < 0 or (header.type in EXTENDED and header.size > LONGEST):
+            raise tarfile.ReadError("a header claims an absurd size")
+        return header
+
+
+@contextmanager
+def open_tar(path: Path) -> Iterator[tarfile.TarFile]:
+    """Open a tar archive, compressed or not, for the time of a context."""
+    with tarfile.open(path, tarinfo=Header) as file:
+        yield file
+
+
+def regular_files(file: tarfile.TarFile, packed: int) -> Iterator[tarfile.TarInfo]:
+    """Yield the regular files; links and devices lead nowhere.
+
+    Args:
+        file: The archive.
+        packed: Its bytes on the disk.
+
+    Raises:
+        tarfile.TarError: If a header is broken, where tarfile would end as if there were no more; or
+            before more is unpacked than images pack to.
+    """
+    end = 0
+    for item in file:
+        if item.size < 0 or item.offset < end:
+            raise tarfile.ReadError("a header claims an absurd size")
+        end = item.offset_data
+        if is_bomb(packed, end + item.size):
+            raise tarfile.ReadError("it unpacks to more than 100 times its size")
+        if item.isreg():
+            yield item
+    stream = file.fileobj
+    assert stream is not None  # it is open
+    stream.seek(file.offset)
+    if stream.read(tarfile.BLOCKSIZE).strip(b"\0"):
+        raise tarfile.ReadError(
+            f"the header after its first {len(file.getmembers())} entries is broken"
+        )
