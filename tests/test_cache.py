@@ -319,7 +319,9 @@ def test_two_processes_at_once_read_whole_files(
 
 
 MEMORY = """
-import resource, sys
+import ctypes, resource, sys
+# Large blocks come from the kernel and go back to it: what counts is what is in use, not the holes.
+ctypes.CDLL(None).mallopt(-3, 2**20)  # M_MMAP_THRESHOLD
 from pathlib import Path
 import torch
 from straylight.attacks import Gradient
@@ -361,7 +363,7 @@ except RuntimeError as error:
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel's limit on data")
 def test_images_larger_than_memory_are_audited(tmp_path: Path, folder: Path) -> None:
-    """6,000 images of 158 MiB with 120 MiB of memory: made, mapped, hashed and attacked."""
+    """6,000 images of 158 MiB with 100 MiB of memory: made, mapped, hashed and attacked."""
     with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
         for number in range(6000):
             Image.new("RGB", (4, 4), (number % 256, number // 256, 7)).save(
@@ -369,7 +371,7 @@ def test_images_larger_than_memory_are_audited(tmp_path: Path, folder: Path) -> 
             )
             archive.writestr(f"{number:04}.png", stream.getvalue())
     done = subprocess.run(
-        [sys.executable, "-c", MEMORY, str(tmp_path / "photos.zip"), str(120 * 2**20)],
+        [sys.executable, "-c", MEMORY, str(tmp_path / "photos.zip"), str(100 * 2**20)],
         capture_output=True, text=True, timeout=900, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
