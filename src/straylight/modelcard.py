@@ -11,6 +11,7 @@ from torch import nn
 from straylight.backbones import build_network
 from straylight.classifier import Classifier
 from straylight.errors import InputError
+from straylight.files import write_text
 from straylight.tensors import Shape
 from straylight.weights import load_weights
 
@@ -74,7 +75,7 @@ def save_classifier(folder: Path, network: nn.Module, card: ModelCard) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
     save_file(weights, folder / "model.safetensors")
-    (folder / "model.json").write_text(card.to_json())
+    write_text(folder / "model.json", card.to_json())  # last: it says that the folder is whole
 
 
 def load_classifier(folder: str | Path) -> Classifier:

@@ -5,5 +5,21 @@ from straylight.commands.audit import AuditCommand
 from straylight.commands.demo import DemoCommand
 from straylight.commands.finetune import FinetuneCommand
 from straylight.commands.report import ReportCommand
+from straylight.commands.study import (
+    StudyCommand,
+    StudyReportCommand,
+    StudyStatusCommand,
+    StudyTablesCommand,
+)
 
-__all__ = ["AttacksCommand", "AuditCommand", "DemoCommand", "FinetuneCommand", "ReportCommand"]
+__all__ = [
+    "AttacksCommand",
+    "AuditCommand",
+    "DemoCommand",
+    "FinetuneCommand",
+    "ReportCommand",
+    "StudyCommand",
+    "StudyReportCommand",
+    "StudyStatusCommand",
+    "StudyTablesCommand",
+]
