@@ -31,7 +31,7 @@ class Row:
         rate: Fooling rate; of a targeted attack, its success over the images not there already.
         ceiling: What sending every image to one class would fool; None of a targeted attack.
         noise: The same rate of the strongest random control of each seed.
-        copy: The same rate of the copy of the attack's spectrum.
+        copy: The same rate of the copy of the attack's spectrum; None of an oracle, which has none.
         p: Of the test against the random controls; `holm` is corrected over the study's rows.
         n_controls: Random controls that it was tested against, over all seeds.
         cells: The audits.
@@ -46,7 +46,7 @@ class Row:
     rate: Estimate
     ceiling: Estimate | None
     noise: Estimate
-    copy: Estimate
+    copy: Estimate | None
     p: float
     holm: float
     n_controls: int
@@ -110,7 +110,7 @@ def make_row(items: list[Json], pairs: dict[tuple[str, str], list[Json]]) -> Row
         rate=over_seeds([Proportion(item[hits], item[base]) for item in items]),
         ceiling=over_seeds(ceilings) if target is None else None,
         noise=strongest(noises),
-        copy=strongest(copies),
+        copy=strongest(copies) if all(copies) else None,
         p=max(mcnemar(pair["only_attack"], pair["only_control"]) for pair in tested),
         holm=1.0,
         n_controls=len(tested),

@@ -1,16 +1,19 @@
 """Means over seeds with intervals, and the paired test of an attack against its controls."""
 
+import math
 from dataclasses import dataclass
+from statistics import fmean, stdev
 
 from straylight.counts import Proportion
 
 NAMED = (
-    "Rates are means over seeds, with Student's 95 % interval over the seeds, cut to 0-100 %; a rate of "
-    "a single seed has Wilson's 95 % interval over the images, which says nothing of other seeds. p: "
-    "exact McNemar tests (one-sided) on the same images that the attack moves more of them than a "
-    "random control of the same norm (random-sphere, random-sign), the largest p over all of these "
-    "controls and all seeds (an intersection-union test: it is small only if the attack beats every "
-    "control with every seed); corrected over the rows of the study by Holm's method."
+    "Rates are means over seeds. Their 95 % interval spans Student's interval over the seeds (of two or "
+    "more; cut to 0-100 %) and Wilson's over the images (the mean of the seeds' bounds): with a single "
+    "seed it says nothing of other seeds. p: exact McNemar tests (one-sided) on the same images that the "
+    "attack moves more of them than a random control of the same norm (random-sphere, random-sign), the "
+    "largest p over all of these controls and all seeds (an intersection-union test: it is small only if "
+    "the attack beats every control with every seed); corrected over the rows of the study by Holm's "
+    "method."
 )
 
 
@@ -27,23 +30,24 @@ class Estimate:
 def over_seeds(found: list[Proportion]) -> Estimate:
     """Average a rate over seeds.
 
-    With several seeds the interval is Student's: mean ± t(0.975, k - 1) s / sqrt(k), cut to [0, 1];
-    with one it is Wilson's, over the images.
+    The interval spans two: Student's over the seeds, mean ± t(0.975, k - 1) s / sqrt(k), cut to
+    [0, 1], where there are several; and the mean of the seeds' Wilson bounds. All seeds are scored on
+    the same images, which more seeds do not make more of.
 
     Raises:
         ValueError: If there is none.
     """
     if not found:
         raise ValueError("no rate to average")
-    if len(found) == 1:
-        return Estimate(found[0].rate, *found[0].ci95, 1)
-    import numpy as np
-    from scipy.special import stdtrit
+    low, high = (fmean(item.ci95[end] for item in found) for end in (0, 1))
+    mean = fmean(item.rate for item in found)
+    if len(found) > 1:
+        from scipy.special import stdtrit
 
-    rates = np.array([item.rate for item in found])
-    half = float(stdtrit(len(rates) - 1, 0.975) * rates.std(ddof=1) / np.sqrt(len(rates)))
-    mean = float(rates.mean())
-    return Estimate(mean, max(0.0, mean - half), min(1.0, mean + half), len(rates))
+        k = len(found)
+        half = float(stdtrit(k - 1, 0.975)) * stdev(item.rate for item in found) / math.sqrt(k)
+        low, high = min(low, max(0.0, mean - half)), max(high, min(1.0, mean + half))
+    return Estimate(mean, low, high, len(found))
 
 
 def mcnemar(only_attack: int, only_control: int) -> float:

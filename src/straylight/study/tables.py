@@ -91,7 +91,8 @@ def table(some: list[Row], rows: list[Row]) -> Lines:
         line = [value_of(row, part) for part in parts] + [row.attack, row.threat_model]
         line += [row.target or ""] if targeted else []
         line += [str(row.rate.n_seeds)]
-        line += [written(found) for found in (row.accuracy, row.noise, row.copy, row.rate)]
+        rates = (row.accuracy, row.noise, row.copy, row.rate)
+        line += ["" if found is None else written(found) for found in rates]
         line += [] if row.ceiling is None else [percent(row.ceiling.rate)]
         lines.append([*line, probability(row.holm)])
     return lines
