@@ -48,7 +48,7 @@ class ImageSet:
     def sha256(self) -> str:
         """Digest of the decoded pixels and their shape: the same for the same images in any container."""
         digest = hashlib.sha256(str(tuple(self.pixels.shape)).encode())
-        digest.update(self.pixels.contiguous().numpy().data)  # no copy: there may be gigabytes
+        digest.update(self.pixels.contiguous().numpy().tobytes())
         return digest.hexdigest()
 
     def digests(self) -> set[str]:

@@ -100,5 +100,12 @@ def audit_of(entry: Entry, training: Cell | None, threads: int, digest: Digest) 
         inputs=Inputs(entry, digests, threads),
         labels=entry.labels,
         needs=() if training is None else (training.id,),
-        cost=of_audit(plan, cohort.classes, entry.photographs, cohort.n_test, model.throughput),
+        cost=of_audit(
+            plan,
+            cohort.classes,
+            entry.photographs,
+            n_train=cohort.n_train,
+            n_test=cohort.n_test,
+            throughput=model.throughput,
+        ),
     )

@@ -50,19 +50,23 @@ def of_audit(
     plan: Plan,
     class_names: tuple[str, ...],
     n_photographs: int,
+    *,
+    n_train: int,
     n_test: int,
     throughput: Throughput | None,
 ) -> Cost:
     """Count what the attacks look at (`Attack.planned`), the adaptation, and the scoring.
 
     An image that an attack looks at is sent forwards and backwards once, and forwards once before it
-    starts: what `gradient` does; `sequential` takes up to a third more.
+    starts: what `gradient` does; `sequential` takes up to a third more. An oracle learns on as many medical
+    images as there are photographs, or all.
 
     Raises:
         InputError: If an attack cannot do with so many photographs.
     """
     wanted = jobs(plan, class_names)
-    sizes = {"photographs": n_photographs, "adapted": plan.adaptation.n, "medical": n_photographs}
+    sizes = {"photographs": n_photographs, "adapted": plan.adaptation.n}
+    sizes["medical"] = min(n_photographs, n_train or n_photographs)
     total = Cost()
     for job in wanted:
         n = sizes[job.method.source]

@@ -1,14 +1,17 @@
 """Digests of data by the bytes of their files, worked out again only when a file has changed."""
 
 import hashlib
+import re
 from collections.abc import Iterable, MutableMapping
+from glob import glob
 from pathlib import Path
 
 from straylight.errors import InputError
 from straylight.manifest import PARQUET, read_manifest
 from straylight.reading import Reading
 
-MADE = ("builtin:", "medmnist:", "pretrained", "none", "python:")  # known by name, without a file
+# Known by name, without a file.
+MADE = ("builtin:", "medmnist:", "hf:", "python:", "timm:", "torchvision:", "pretrained", "none")
 
 
 class Digests:
@@ -33,33 +36,38 @@ class Digests:
         return self.found[spec, reading]
 
     def _digest(self, spec: str, reading: Reading | None) -> str:
-        path, rest = locate(spec)
-        if path is None:
+        paths, rest = locate(spec)
+        if not paths:
             return digest_of([f"spec {spec}"])
-        files = sorted(files_of(path, reading))
+        files = sorted({file for path in paths for file in files_of(path, reading)})
         stats = [(file, file.stat()) for file in files]
         stamp = digest_of(
             [spec, str(reading), *(f"{f} {s.st_size} {s.st_mtime_ns}" for f, s in stats)]
         )
         if stamp not in self.cache:
-            base = path if path.is_dir() else path.parent
+            first = paths[0]
+            base = first if len(paths) == 1 and first.is_dir() else first.parent
             said = (f"{name_in(file, base)} {digest_of_file(file)}" for file in files)
             self.cache[stamp] = digest_of([rest, *said])
         return self.cache[stamp]
 
 
-def locate(spec: str) -> tuple[Path | None, str]:
-    """Find the path in a spec, and return what else the spec says: ``PREFIX:`` or ``:SPLIT``."""
-    if Path(spec).exists():
-        return Path(spec), ""
+def locate(spec: str) -> tuple[list[Path], str]:
+    """Find the files or folders in a spec, and return what else it says: ``PREFIX:`` or ``:SPLIT``.
+
+    Raises:
+        InputError: If there are none, and it is nothing that is known by name.
+    """
     head, _, tail = spec.partition(":")
-    if tail and Path(tail).exists():
-        return Path(tail), head
     file, _, split = spec.rpartition(":")
-    if file and Path(file).is_file():
-        return Path(file), split
+    for text, rest in ((spec, ""), (tail, head), (file, split)):
+        if text and Path(text).exists():
+            return [Path(text)], rest
+    # Several archives, as {000..009}.tar: what else lies between them does no harm.
+    if "{" in spec and (found := sorted(map(Path, glob(re.sub(r"\{[^}]*\}", "*", spec))))):
+        return found, spec
     if spec.startswith(MADE):
-        return None, spec
+        return [], spec
     raise InputError(f"{spec} does not exist: give an existing file or folder.")
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+import torch
+
 from straylight.progress import Tracker
 from straylight.study.cell import Cell
 from straylight.study.running import BLOCKED, DONE, Outcome, run_cell
@@ -52,7 +54,9 @@ def in_process(todo: Todo, begin: Callable[[Cell], None], tracker: Tracker) -> I
             yield blocked(cell, missing)
             continue
         begin(cell)
+        threads = torch.get_num_threads()
         outcome = run_cell(cell, todo.study, todo.work[cell.kind], tracker)
+        torch.set_num_threads(threads)  # a cell sets its own
         if outcome.state == DONE:
             done.add(cell.id)
         yield outcome

@@ -56,7 +56,8 @@ class Index:
             )
         self.path = path
         with self._telling():
-            mode = "rwc" if write else "ro"
+            # Not "ro": whoever reads first after a kill rolls the unfinished step back.
+            mode = "rwc" if write else "rw"
             self.base = sqlite3.connect(
                 f"{path.resolve().as_uri()}?mode={mode}", uri=True, timeout=30
             )

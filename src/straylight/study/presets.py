@@ -12,7 +12,7 @@ def preset(name: str) -> dict[str, Any]:
     Raises:
         InputError: If there is none of that name.
     """
-    known: dict[str, dict[str, Any]] = getattr(recipes, "PRESETS", {})
+    known: dict[str, dict[str, Any]] = getattr(recipes, "PRESETS", {"minagi2022": {}})
     if name and name not in known:
         said = ", ".join(known) or "none"
         raise InputError(f"there is no recipe {name!r}: the catalogue has {said}.")

@@ -44,7 +44,7 @@ class RayEngine:
         A cell whose worker dies is tried again on another, where it goes on; an exception of the cell
         itself is its outcome, and is not tried again.
         """
-        ray = self.connect()
+        ray, own = self.connect()
         try:
             task = ray.remote(
                 num_cpus=self.threads,
@@ -58,10 +58,11 @@ class RayEngine:
                 tasks[cell.id] = task.remote(cell, study, todo.work[cell.kind], *needs)
             yield from follow(ray, todo, tasks, begin)
         finally:
-            ray.shutdown()
+            if own:
+                ray.shutdown()
 
-    def connect(self) -> Any:  # noqa: ANN401
-        """Start or join a Ray.
+    def connect(self) -> tuple[Any, bool]:
+        """Start or join a Ray, unless the caller has; say whether it is to be left again.
 
         Raises:
             InputError: If Ray is not installed, or the cluster does not answer.
@@ -71,6 +72,8 @@ class RayEngine:
             import ray
         except ImportError:
             raise InputError("--engine ray needs Ray: 'pip install straylight[ray]'.") from None
+        if ray.is_initialized():
+            return ray, False
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
         if not self.address:
             ray.init(
@@ -80,12 +83,12 @@ class RayEngine:
                 _node_ip_address="127.0.0.1",
                 **quiet,
             )
-            return ray
+            return ray, True
         try:
             ray.init(address=self.address, **quiet)
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise InputError(f"there is no Ray at {self.address} ({error}).") from error
-        return ray
+        return ray, True
 
 
 def remote_cell(cell: Cell, study: Path, work: Work, *needs: Outcome) -> Outcome:

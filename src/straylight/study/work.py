@@ -1,6 +1,7 @@
-"""What the cells of a study do: `finetune` and `audit`, on data that the study shares."""
+"""What the cells of a study do: `finetune` and `audit`."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -9,23 +10,40 @@ import torch
 from straylight.archive import AUDIT_FILE, load_audit
 from straylight.attacks import ATTACKS, describe
 from straylight.audit import run
-from straylight.cohort import Cohort
+from straylight.cohort import Cohort, load_cohort
 from straylight.finetune import finetune, public_network
 from straylight.images import ImageSet
 from straylight.ledger import PREDICTIONS
 from straylight.modelcard import load_classifier
 from straylight.models import load_model
 from straylight.progress import Tracker
+from straylight.reading import Reading
 from straylight.report import write_report
 from straylight.results import Audit, Perturbation
 from straylight.schema import Json
+from straylight.sources import load_natural
 from straylight.study.cell import Cell
 from straylight.study.cells import Inputs
-from straylight.study.data import Data
+from straylight.tensors import Shape
 
 # Runs a cell in its folder of a study's folder, and returns its figures; called again after a kill,
 # it goes on.
 Work = Callable[[Cell, Path, Path, Tracker], Json]
+KEPT = 4  # data sets of each kind in a process's memory: neighbouring cells share theirs
+
+
+@lru_cache(maxsize=KEPT)
+def photographs(spec: str, digest: str, shape: Shape, n: int, seed: int) -> ImageSet:
+    """Load photographs, or return those that this process has loaded; `digest` tells them apart."""
+    return load_natural(spec, shape, n=n, seed=seed)
+
+
+@lru_cache(maxsize=KEPT)
+def medical(
+    spec: str, digest: str, shape: Shape, classes: tuple[str, ...], reading: Reading
+) -> Cohort:
+    """Load medical images, or return those that this process has loaded."""
+    return load_cohort(spec, shape, classes, reading=reading)
 
 
 def train(cell: Cell, folder: Path, study: Path, tracker: Tracker) -> Json:
@@ -35,7 +53,7 @@ def train(cell: Cell, folder: Path, study: Path, tracker: Tracker) -> Json:
     assert entry.recipe is not None
     torch.set_num_threads(inputs.threads)
     if not (folder / "model.json").exists():
-        data = Data(study).cohort(
+        data = medical(
             cohort.train, inputs.digests["training"], entry.shape, cohort.classes, cohort.reading
         )
         finetune(data, entry.recipe, folder, tracker)
@@ -46,7 +64,7 @@ def train(cell: Cell, folder: Path, study: Path, tracker: Tracker) -> Json:
 def audit(cell: Cell, folder: Path, study: Path, tracker: Tracker) -> Json:
     """Audit a classifier."""
     inputs: Inputs = cell.inputs
-    entry, digests, data = inputs.entry, inputs.digests, Data(study)
+    entry, digests = inputs.entry, inputs.digests
     torch.set_num_threads(inputs.threads)
     if not (folder / AUDIT_FILE).exists():
         classifier = (
@@ -59,13 +77,13 @@ def audit(cell: Cell, folder: Path, study: Path, tracker: Tracker) -> Json:
         run(
             entry.plan,
             classifier,
-            data.natural(entry.natural, digests["natural"], shape, entry.photographs, seed),
-            data.cohort(
+            photographs(entry.natural, digests["natural"], shape, entry.photographs, seed),
+            medical(
                 cohort.test, digests["cohort"], shape, classifier.class_names, cohort.reading
             ),
             folder,
             note=cohort.note,
-            training=oracle_images(inputs, data, shape) if "training" in digests else None,
+            training=oracle_images(inputs, shape) if "training" in digests else None,
             public=public_network(classifier, entry.public) if entry.public else None,
             tracker=tracker,
             keep_predictions=True,
@@ -74,10 +92,10 @@ def audit(cell: Cell, folder: Path, study: Path, tracker: Tracker) -> Json:
     return figures(load_audit(folder), folder)
 
 
-def oracle_images(inputs: Inputs, data: Data, shape: tuple[int, int, int]) -> ImageSet:
+def oracle_images(inputs: Inputs, shape: Shape) -> ImageSet:
     """Draw the images of an oracle at random: as many as there are photographs at most."""
     entry, cohort = inputs.entry, inputs.entry.cohort
-    found: Cohort = data.cohort(
+    found = medical(
         cohort.train, inputs.digests["training"], shape, cohort.classes, cohort.reading
     )
     generator = torch.Generator().manual_seed(entry.plan.seed)
