@@ -9,10 +9,12 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 
 import pytest
 import torch
+from rich.console import Console
 
 from straylight.cli import main
 from straylight.errors import InputError
@@ -96,13 +98,15 @@ def check_whole(study: Path, expected: dict[str, int]) -> None:
 
 def test_killed_at_a_hundred_random_moments_and_resumed(tmp_path: Path) -> None:
     cells, study = chains(9), tmp_path / "study"
+    started = time.perf_counter()
     start(tmp_path / "undisturbed", cells)
+    seconds = time.perf_counter() - started
     expected = figures(tmp_path / "undisturbed")
     assert len(expected) == 9
     rng, kills, whole = random.Random(0), 0, 0
     while kills < KILLS:
         child = in_child(lambda: start(study, cells))
-        time.sleep(rng.uniform(0, 0.08))
+        time.sleep(rng.uniform(0, 0.8 * seconds))
         os.kill(child, signal.SIGKILL)
         code = ended(child)
         assert code in (0, -signal.SIGKILL)
@@ -232,7 +236,7 @@ def test_a_full_disk_stops_the_study_and_keeps_what_is_finished(tmp_path: Path, 
         start(tmp_path / "study", chains(6), write)
 
     assert ended(in_child(with_little_room)) == 3
-    assert "takes no more (OSError: [Errno 27]" in told.read_text()
+    assert "takes no more (OSError: 1048576 requested and" in told.read_text()
     assert "free some disk and give the same command again" in told.read_text()
     assert len(figures(tmp_path / "study")) == 2
     assert start(tmp_path / "study", chains(6), write) == {"done": 6}
@@ -353,6 +357,29 @@ def test_status_tables_and_report_from_the_command_line(
     assert all(
         f'href="cells/{row["id"]}/report.html"' in page for row in cell_rows(undisturbed)[1:]
     )
+
+
+def test_progress_on_a_terminal_and_in_a_log(tmp_path: Path) -> None:
+    def weak(cell: Cell, folder: Path, study: Path, tracker: Tracker) -> Json:
+        if cell.identity["start"] == 4:
+            raise RuntimeError("no such luck")
+        return chain(cell, folder, study, tracker)
+
+    seen = {}
+    for terminal in (True, False):
+        stream = StringIO()
+        console = Console(file=stream, force_terminal=terminal, width=160)
+        study = tmp_path / str(terminal)
+        run_study("Chains", lambda _: chains(6), study, console, work={"chain": weak})
+        seen[terminal] = stream.getvalue()
+    for text in seen.values():
+        assert "failed: chain c4 seed 4: RuntimeError: no such luck" in text
+    assert "5 of 6 cells done, 1 failed" in seen[True]
+    assert "chain c0 seed 0: chain" in seen[True]
+    lines = seen[False].splitlines()
+    assert lines[0].startswith("1 of 6 cells done, ")
+    assert "left: chain c0 seed 0, " in lines[0]
+    assert lines[-1].startswith("5 of 6 cells done, 1 failed: chain c5 seed 5, ")
 
 
 def test_a_failed_cell_ends_the_command_with_1(

@@ -11,7 +11,7 @@ from straylight.errors import InputError
 from straylight.recipe import Recipe
 from straylight.study.cell import Cell
 from straylight.study.cells import cells_of
-from straylight.study.digests import Digests
+from straylight.study.digests import Digests, locate
 from straylight.study.document import Document
 from straylight.study.grid import Grid
 from straylight.study.matrix import expand
@@ -37,23 +37,23 @@ FAULTS = {
     ('title = "A tiny study"', "title = 3"): (1, "title: it must be a text, not 3."),
     ("epochs = 1", "epochs = 1.0"): (7, "training.epochs: it must be a whole number, not 1.0."),
     ("epochs = 1", "epoch = 1"): (7, "training.epoch: there is no such key: known here are backbone,"),
-    ("epochs = 1", "epochs = 0"): (20, "epochs must be at least 1"),
+    ("epochs = 1", "epochs = 0"): (19, "epochs must be at least 1"),
     ('targets = ["light"]', 'targets = ["red"]'): (15, "'red' is none of the classes."),
     ('test = "${root}/medical/test"', ""): (11, "cohorts.levels: it lacks test."),
-    ("${root}/photos", "${rot}/photos"): (26, "there is no variable 'rot' in [variables]."),
-    ("${root}/photos", "$5"): (26, "a $ that begins no ${NAME} is written $$."),
-    ('cohort = "levels"', 'cohort = "level"'): (29, "there is no [cohorts.level]: it has levels."),
-    ('norm = "linf"', 'norm = ["linf", "l1"]'): (33, "it must be one of l2, linf, not 'l1'."),
-    ("photographs = [4, 8]", "photographs = [4, true]"): (32, "must be a whole number, not True."),
-    ("zeta = 0.3", "zeta = 0"): (34, "0 is less than or equal to the minimum of 0"),
-    ("zeta = 0.3", "zeta = 0.3\neps_levels = 4"): (28, "give either zeta or eps"),
-    ('["gradient:steps=2"]', '["gradientt"]'): (28, "there is no attack 'gradientt'"),
-    ('["gradient:steps=2"]', '["auto:passes=10"]'): (28, "auto cannot try two goals"),
-    ('"cohort"\ncontrol', '["red"]\ncontrol'): (28, "the target 'red' is none of the classes"),
-    ("seed = 1 }]", "sead = 1 }]"): (39, "audits.exclude.sead: there is no such key"),
-    ("size = 32", "sise = 32"): (21, "models.small.sise: there is no such key"),
-    ("size = 32", 'size = 32\nmodel = "m"'): (20, "give either size (it is trained here) or model"),
-    ('backbone = "test_resnet", ', ""): (20, "its training has no backbone."),
+    ("${root}/photos", "${rot}/photos"): (25, "there is no variable 'rot' in [variables]."),
+    ("${root}/photos", "$5"): (25, "a $ that begins no ${NAME} is written $$."),
+    ('cohort = "levels"', 'cohort = "level"'): (28, "there is no [cohorts.level]: it has levels."),
+    ('norm = "linf"', 'norm = ["linf", "l1"]'): (32, "it must be one of l2, linf, not 'l1'."),
+    ("photographs = [4, 8]", "photographs = [4, true]"): (31, "must be a whole number, not True."),
+    ("zeta = 0.3", "zeta = 0"): (33, "0 is less than or equal to the minimum of 0"),
+    ("zeta = 0.3", "zeta = 0.3\neps_levels = 4"): (27, "give either zeta or eps"),
+    ('["gradient:steps=2"]', '["gradientt"]'): (27, "there is no attack 'gradientt'"),
+    ('["gradient:steps=2"]', '["auto:passes=10"]'): (27, "auto cannot try two goals"),
+    ('"cohort"\ncontrol', '["red"]\ncontrol'): (27, "the target 'red' is none of the classes"),
+    ("seed = 1 }]", "sead = 1 }]"): (38, "audits.exclude.sead: there is no such key"),
+    ("size = 32", "sise = 32"): (20, "models.small.sise: there is no such key"),
+    ("size = 32", 'size = 32\nmodel = "m"'): (19, "give either size (it is trained here) or model"),
+    ('backbone = "test_resnet", ', ""): (19, "its training has no backbone."),
     ("epochs = 1", 'recipe = "none such"'): (7, "there is no recipe 'none such'"),
 }  # fmt: skip
 
@@ -177,3 +177,29 @@ def test_a_dry_run_lists_cells_and_what_they_take(
     assert lines[2].split()[:3] == [str(passes), "2", "s"]
     assert lines[-1].startswith("Not here: elsewhere/medical/test, elsewhere/medical/train")
     assert not (tmp_path / "tiny").exists()
+
+
+def test_a_brought_model_is_audited_without_a_training(tmp_path: Path) -> None:
+    text = TINY.replace("size = 32", 'model = "timm:test_resnet"\n').replace(
+        'training = { backbone = "test_resnet", weights = "none" }',
+        'options = { weights = "w.safetensors", classes = ["dark", "light"], mean = [0, 0.5, 1] }',
+    )
+    (audit, *_) = cells = named(read(tmp_path, text))
+    assert {cell.kind for cell in cells} == {"audit"}
+    assert audit.needs == ()
+    assert audit.inputs.entry.model.options.mean == (0.0, 0.5, 1.0)
+    assert audit.inputs.digests["weights"] == "w.safetensors"
+
+
+def test_specs_of_every_kind_are_located(tmp_path: Path) -> None:
+    for name in ("000.tar", "001.tar", "a.npz"):
+        (tmp_path / name).write_bytes(name.encode())
+    assert locate(f"imagenet:{tmp_path}") == ([tmp_path], "imagenet")
+    assert locate(f"{tmp_path}/a.npz:test") == ([tmp_path / "a.npz"], "test")
+    shards = f"{tmp_path}/{{000..001}}.tar"
+    assert locate(shards) == ([tmp_path / "000.tar", tmp_path / "001.tar"], shards)
+    assert locate("builtin:photos") == ([], "builtin:photos")
+    with pytest.raises(InputError, match="does not exist"):
+        locate("imagenet:nowhere")
+    digests = Digests({})
+    assert digests.of(f"{tmp_path}/a.npz:test") != digests.of(f"{tmp_path}/a.npz:train")

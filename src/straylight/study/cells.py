@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import cache
 
 from straylight.provenance import versions
 from straylight.reading import Reading
@@ -20,6 +21,9 @@ class Inputs:
     entry: Entry
     digests: dict[str, str]
     threads: int
+
+
+code = cache(versions)  # of what computes: a study is of one
 
 
 def cells_of(grid: Grid, digest: Digest) -> list[Cell]:
@@ -58,7 +62,7 @@ def training_of(entry: Entry, threads: int, digest: Digest) -> Cell:
             "classes": cohort.classes,
             "shape": entry.shape,
             "threads": threads,
-            "versions": versions(),
+            "versions": code(),
         },
         inputs=Inputs(entry, {"training": data}, threads),
         labels={
@@ -95,7 +99,7 @@ def audit_of(entry: Entry, training: Cell | None, threads: int, digest: Digest) 
             "reading": asdict(cohort.reading) | {"root": ""},
             "options": asdict(model.options) | {"weights": ""},
             "trained": training and training.id,
-            "versions": versions(),
+            "versions": code(),
         },
         inputs=Inputs(entry, digests, threads),
         labels=entry.labels,

@@ -1,6 +1,6 @@
 """The embedded engine: the cells one after the other, in this process."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -50,8 +50,8 @@ def in_process(todo: Todo, begin: Callable[[Cell], None], tracker: Tracker) -> I
     """Run the cells in order; see `Engine`."""
     done = set(todo.finished)
     for cell in todo.cells:
-        if missing := [name for name in cell.needs if name not in done]:
-            yield blocked(cell, missing)
+        if not done.issuperset(cell.needs):
+            yield blocked(cell)
             continue
         begin(cell)
         threads = torch.get_num_threads()
@@ -62,6 +62,6 @@ def in_process(todo: Todo, begin: Callable[[Cell], None], tracker: Tracker) -> I
         yield outcome
 
 
-def blocked(cell: Cell, missing: Iterable[str]) -> Outcome:
-    """Say that a cell could not be run since what it needs has failed."""
-    return Outcome(cell.id, BLOCKED, error=f"it needs {', '.join(missing)}, which failed.")
+def blocked(cell: Cell) -> Outcome:
+    """Say that a cell could not be run since one that it needs has failed."""
+    return Outcome(cell.id, BLOCKED, error="the cell that it needs has failed.")

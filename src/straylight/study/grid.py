@@ -15,7 +15,7 @@ from straylight.study.cost import Throughput
 from straylight.study.document import Document, Place
 from straylight.study.matrix import AXES, expand
 from straylight.study.presets import preset
-from straylight.study.schema import check
+from straylight.study.schema import check, made
 from straylight.surrogates import Adaptation
 from straylight.tensors import LEVELS, Shape
 
@@ -85,7 +85,7 @@ class Grid:
         self.document, data = document, document.data
         self.title: str = data.get("title", document.path.stem)
         self.threads: int = data.get("threads", 1)
-        self.gpus: float = data.get("gpus", 0)
+        self.gpus = float(data.get("gpus", 0))
         self.cohorts = {name: self._cohort(name, found) for name, found in data["cohorts"].items()}
         self.models = {name: self._model(name, found) for name, found in data["models"].items()}
         self.entries = [
@@ -111,13 +111,12 @@ class Grid:
             raise self.document.fault(
                 place, "give either size (it is trained here) or model (it is brought)"
             )
-        options = {key: hashable(value) for key, value in found.get("options", {}).items()}
         stated = found.get("throughput")
         return ModelEntry(
             size=found.get("size", 0),
             model=found.get("model", ""),
-            options=ModelOptions(**options),
-            throughput=None if stated is None else Throughput(**stated),
+            options=made(ModelOptions, found.get("options", {})),
+            throughput=None if stated is None else made(Throughput, stated),
         )
 
     def _entry(self, found: Json, place: Place) -> Entry:
@@ -173,7 +172,7 @@ class Grid:
                 ("cohorts", found["cohort"]), f"{found['model']} is trained on it: give it a train"
             )
         with self.document.at(("models", found["model"])):
-            return Recipe(**{key: hashable(value) for key, value in settings.items()})
+            return made(Recipe, settings)
 
 
 def make_plan(found: Json, cohort: CohortEntry) -> Plan:
@@ -190,18 +189,13 @@ def make_plan(found: Json, cohort: CohortEntry) -> Plan:
     levels = found.get("eps_levels")
     return Plan(
         norm=found.get("norm", "l2"),
-        zeta=found.get("zeta"),
+        zeta=None if "zeta" not in found else float(found["zeta"]),
         eps=None if levels is None else levels / LEVELS,
         methods=tuple(map(parse_method, found["methods"])),
         targets=targets,
         targeted_methods=targeted or None,
-        adaptation=Adaptation(**found.get("adaptation", {})),
+        adaptation=made(Adaptation, found.get("adaptation", {})),
         control_seeds=found.get("control_seeds", 3),
         curve=found.get("curve", 0),
         seed=found.get("seed", 0),
     )
-
-
-def hashable(value: Any) -> Any:  # noqa: ANN401
-    """Return a list as a tuple: the settings' own kind."""
-    return tuple(value) if isinstance(value, list) else value

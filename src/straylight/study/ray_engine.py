@@ -94,8 +94,8 @@ class RayEngine:
 def remote_cell(cell: Cell, study: Path, work: Work, *needs: Outcome) -> Outcome:
     """Run a cell in a worker, if those that it needs are done."""
     keep_freed_memory()
-    if missing := [outcome.id for outcome in needs if outcome.state != DONE]:
-        return blocked(cell, missing)
+    if any(outcome.state != DONE for outcome in needs):
+        return blocked(cell)
     return run_cell(cell, study, work, Silent())
 
 
@@ -135,8 +135,8 @@ def outcome_of(
         outcome: Outcome = ray.get(ref)
     except ray.exceptions.RayError as error:
         # An audit whose training died gets the training's error in the place of its argument.
-        if missing := [name for name in cell.needs if states.get(name, DONE) != DONE]:
-            return blocked(cell, missing)
+        if any(states.get(name, DONE) != DONE for name in cell.needs):
+            return blocked(cell)
         reason = " ".join(str(error).split())[:300]
         return Outcome(
             cell.id,

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import shutil
 import time
 import traceback
@@ -118,7 +119,8 @@ def is_no_room(error: BaseException | None) -> bool:
     while error is not None:
         if isinstance(error, OSError) and error.errno in NO_ROOM:
             return True
-        if "os error 28" in str(error):  # safetensors says it in words only
+        # NumPy and safetensors say it in words only.
+        if re.search(r"\d+ requested and \d+ written|os error 28", str(error)):
             return True
         error = error.__cause__ or error.__context__
     return False

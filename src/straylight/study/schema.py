@@ -3,7 +3,7 @@
 from dataclasses import MISSING, fields
 from functools import cache
 from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import jsonschema
 from jsonschema.exceptions import best_match
@@ -15,6 +15,7 @@ from straylight.study.cost import Throughput
 from straylight.study.document import Document, Place
 from straylight.surrogates import Adaptation
 
+T = TypeVar("T")
 TEXT: Json = {"type": "string", "minLength": 1}
 TEXTS: Json = {"type": "array", "items": TEXT, "minItems": 1}
 FLAG: Json = {"type": "boolean"}
@@ -70,6 +71,20 @@ def all_fields(make: type) -> Json:
     """Describe a table of a dataclass whose fields without a default are required."""
     required = [item.name for item in fields(make) if item.default is MISSING]
     return of_fields(make) | {"required": required}
+
+
+def made(make: type[T], values: Json) -> T:
+    """Make a dataclass of a table that follows `of_fields`: lists become tuples, 1 becomes 1.0."""
+    hints = get_type_hints(make)
+    return make(**{name: as_hinted(value, hints[name]) for name, value in values.items()})
+
+
+def as_hinted(value: Any, hint: Any) -> Any:  # noqa: ANN401
+    """Return a value in the type that a field has."""
+    if isinstance(value, list):
+        kind = (get_args(hint) or (None,))[0]
+        return tuple(as_hinted(item, kind) for item in value)
+    return float(value) if hint is float else value
 
 
 def audits() -> Json:

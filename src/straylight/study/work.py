@@ -78,9 +78,7 @@ def audit(cell: Cell, folder: Path, study: Path, tracker: Tracker) -> Json:
             entry.plan,
             classifier,
             photographs(entry.natural, digests["natural"], shape, entry.photographs, seed),
-            medical(
-                cohort.test, digests["cohort"], shape, classifier.class_names, cohort.reading
-            ),
+            medical(cohort.test, digests["cohort"], shape, classifier.class_names, cohort.reading),
             folder,
             note=cohort.note,
             training=oracle_images(inputs, shape) if "training" in digests else None,
@@ -95,9 +93,7 @@ def audit(cell: Cell, folder: Path, study: Path, tracker: Tracker) -> Json:
 def oracle_images(inputs: Inputs, shape: Shape) -> ImageSet:
     """Draw the images of an oracle at random: as many as there are photographs at most."""
     entry, cohort = inputs.entry, inputs.entry.cohort
-    found = medical(
-        cohort.train, inputs.digests["training"], shape, cohort.classes, cohort.reading
-    )
+    found = medical(cohort.train, inputs.digests["training"], shape, cohort.classes, cohort.reading)
     generator = torch.Generator().manual_seed(entry.plan.seed)
     chosen = torch.randperm(len(found), generator=generator)[: entry.photographs]
     return ImageSet(found.images.pixels[chosen], cohort.train)
