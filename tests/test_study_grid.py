@@ -48,7 +48,7 @@ FAULTS = {
     ("zeta = 0.3", "zeta = 0"): (33, "0 is less than or equal to the minimum of 0"),
     ("zeta = 0.3", "zeta = 0.3\neps_levels = 4"): (27, "give either zeta or eps"),
     ('["gradient:steps=2"]', '["gradientt"]'): (27, "there is no attack 'gradientt'"),
-    ('["gradient:steps=2"]', '["auto:passes=10"]'): (27, "auto cannot try two goals"),
+    ('["gradient:steps=2"]\ntargets = "cohort"', '["auto:passes=10"]'): (27, "auto cannot try two goals"),
     ('"cohort"\ncontrol', '["red"]\ncontrol'): (27, "the target 'red' is none of the classes"),
     ("seed = 1 }]", "sead = 1 }]"): (38, "audits.exclude.sead: there is no such key"),
     ("size = 32", "sise = 32"): (20, "models.small.sise: there is no such key"),
@@ -134,8 +134,8 @@ def test_an_identity_is_of_contents_not_of_places(tmp_path: Path) -> None:
     world = make_world(tmp_path / "one")
     shutil.copytree(world, tmp_path / "two")
 
-    def ids(root: Path, cache: dict[str, str] | None = None, **variables: str) -> list[str]:
-        grid = Grid(Document(root / "tiny.toml", variables))
+    def ids(folder: Path, cache: dict[str, str] | None = None, **variables: str) -> list[str]:
+        grid = Grid(Document(folder / "tiny.toml", variables))
         return [cell.id for cell in cells_of(grid, Digests({} if cache is None else cache).of)]
 
     cache: dict[str, str] = {}

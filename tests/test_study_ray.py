@@ -1,5 +1,6 @@
 """Cells as Ray tasks on a real local Ray: the same figures, whoever is killed."""
 
+import gc
 import os
 import signal
 import time
@@ -19,8 +20,11 @@ from straylight.study.running import CELLS
 from straylight.study.study import run_study
 from studies import chain, chains, counts, figures, make_world, quiet
 
-# Ray leaves sockets and log files to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
+# Ray leaves sockets, log files and its processes to the garbage collector.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 HERE = Path(__file__).parent
 TWO = RayEngine(workers=2)
 
@@ -87,6 +91,7 @@ def ray_here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         assert own
         yield
         ray.shutdown()
+    gc.collect()  # what Ray leaves behind is found here, and not by another test
 
 
 def test_workers_killed_cells_retried_and_failures_told(tmp_path: Path, ray_here: None) -> None:

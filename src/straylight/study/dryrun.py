@@ -34,7 +34,8 @@ def dry_run(grid: Grid, study: Path, workers: int, out: Console) -> None:
         total = sum(some, Cost())
         say(f"{total.passes:>14,}  {written(total):>8}  all {len(some)} cells of kind {kind}")
     total = sum((cell.cost for cell in cells), Cost())
-    each = "" if workers == 1 else f", {span(total.seconds / workers)} with {workers} workers"
+    several = workers > 1 and total.seconds > 0
+    each = f", {span(total.seconds / workers)} with {workers} workers" if several else ""
     say(f"{total.passes:>14,}  {written(total):>8}  in all{each}")
     for line in remarks(grid, study, total, specs):
         say(line)

@@ -17,6 +17,7 @@ from straylight.study.work import Work
 
 RETRIES = 3
 OBJECTS = 2**27  # bytes of Ray's object store: outcomes are small, and images are mapped from files
+STARTS = 3  # of a Ray of its own
 LOOK = 0.5  # seconds between two looks
 
 
@@ -65,7 +66,7 @@ class RayEngine:
         """Start or join a Ray, unless the caller has; say whether it is to be left again.
 
         Raises:
-            InputError: If Ray is not installed, or the cluster does not answer.
+            InputError: If Ray is not installed, does not start, or the cluster does not answer.
         """
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         try:
@@ -76,18 +77,24 @@ class RayEngine:
             return ray, False
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
         if not self.address:
-            ray.init(
-                num_cpus=self.workers * self.threads,
-                include_dashboard=False,
-                object_store_memory=OBJECTS,
-                _node_ip_address="127.0.0.1",
-                **quiet,
-            )
-            return ray, True
-        try:
-            ray.init(address=self.address, **quiet)
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            raise InputError(f"there is no Ray at {self.address} ({error}).") from error
+            quiet |= {
+                "num_cpus": self.workers * self.threads,
+                "include_dashboard": False,
+                "object_store_memory": OBJECTS,
+                "_node_ip_address": "127.0.0.1",
+            }
+        where = {"address": self.address} if self.address else {}
+        for left in reversed(range(STARTS)):
+            try:
+                ray.init(**where, **quiet)
+                break
+            except Exception as error:
+                # Ray raises bare exceptions, also where a busy machine was slow to start it.
+                ray.shutdown()
+                if not left or self.address:
+                    place = f"at {self.address}" if self.address else "of its own that starts here"
+                    reason = " ".join(str(error).split())[:300]
+                    raise InputError(f"there is no Ray {place} ({reason}).") from error
         return ray, True
 
 
