@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from straylight.errors import InputError
 from straylight.progress import Tracker
 from straylight.schema import Json
 from straylight.study.cell import Cell
@@ -66,7 +67,7 @@ def test_the_driver_killed_and_resumed(tmp_path: Path) -> None:
     if child == 0:
         start(tmp_path, slow)
         os._exit(0)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 240
     while not list(tmp_path.glob(f"{CELLS}/*[0-9a-f]")) and time.monotonic() < deadline:
         time.sleep(0.05)
     os.kill(child, signal.SIGKILL)
@@ -115,3 +116,9 @@ def test_ray_gives_the_figures_of_the_process(tmp_path: Path, ray_here: None) ->
         assert ended == {"done": 4}
     assert counts(tmp_path / "ray") == counts(tmp_path / "in")
     assert len(counts(tmp_path / "ray")) == 3 * 8
+
+
+def test_a_gpu_that_is_not_there_is_not_waited_for() -> None:
+    with pytest.raises(InputError, match="a cell reserves 1 GPUs and there are 0 here"):
+        RayEngine(gpus=1.0).check({"CPU": 2.0})
+    RayEngine(gpus=1.0, address="auto").check({"CPU": 2.0})

@@ -47,6 +47,7 @@ class RayEngine:
         """
         ray, own = self.connect()
         try:
+            self.check(ray.cluster_resources())
             task = ray.remote(
                 num_cpus=self.threads,
                 num_gpus=self.gpus,
@@ -62,6 +63,15 @@ class RayEngine:
             if own:
                 ray.shutdown()
 
+    def check(self, resources: dict[str, float]) -> None:
+        """See that a Ray that does not grow has what a cell reserves: Ray would wait for it for ever."""
+        found = resources.get("GPU", 0.0)
+        if not self.address and found < self.gpus:
+            raise InputError(
+                f"a cell reserves {self.gpus:g} GPUs and there are {found:g} here: "
+                "set gpus = 0 in the file."
+            )
+
     def connect(self) -> tuple[Any, bool]:
         """Start or join a Ray, unless the caller has; say whether it is to be left again.
 
@@ -75,18 +85,19 @@ class RayEngine:
             raise InputError("--engine ray needs Ray: 'pip install straylight[ray]'.") from None
         if ray.is_initialized():
             return ray, False
-        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+        settings: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
         if not self.address:
-            quiet |= {
+            settings |= {
                 "num_cpus": self.workers * self.threads,
                 "include_dashboard": False,
                 "object_store_memory": OBJECTS,
                 "_node_ip_address": "127.0.0.1",
             }
-        where = {"address": self.address} if self.address else {}
+        else:
+            settings["address"] = self.address
         for left in reversed(range(STARTS)):
             try:
-                ray.init(**where, **quiet)
+                ray.init(**settings)
                 break
             except Exception as error:
                 # Ray raises bare exceptions, also where a busy machine was slow to start it.
