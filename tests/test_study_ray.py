@@ -16,7 +16,7 @@ from straylight.study.cell import Cell
 from straylight.study.cells import cells_of
 from straylight.study.document import Document
 from straylight.study.grid import Grid
-from straylight.study.ray_engine import RayEngine
+from straylight.study.ray_engine import RayEngine, see_open
 from straylight.study.running import CELLS
 from straylight.study.study import run_study
 from studies import chain, chains, counts, figures, make_world, quiet
@@ -122,3 +122,9 @@ def test_a_gpu_that_is_not_there_is_not_waited_for() -> None:
     with pytest.raises(InputError, match="a cell reserves 1 GPUs and there are 0 here"):
         RayEngine(gpus=1.0).check({"CPU": 2.0})
     RayEngine(gpus=1.0, address="auto").check({"CPU": 2.0})
+
+
+def test_a_cluster_that_is_not_there_is_told_at_once() -> None:
+    with pytest.raises(InputError, match=r"there is no Ray at 127\.0\.0\.1:1 "):
+        see_open("127.0.0.1:1")
+    see_open("auto")

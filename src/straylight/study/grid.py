@@ -106,10 +106,9 @@ class Grid:
         return CohortEntry(**fields)
 
     def _model(self, name: str, found: Json) -> ModelEntry:
-        place: Place = ("models", name)
         if ("size" in found) == ("model" in found):
             raise self.document.fault(
-                place, "give either size (it is trained here) or model (it is brought)"
+                ("models", name), "give either size (it is trained here) or model (it is brought)"
             )
         stated = found.get("throughput")
         return ModelEntry(
@@ -153,10 +152,10 @@ class Grid:
     def _recipe(self, found: Json, place: Place) -> Recipe:
         """Merge the settings of training: general, of the model, the cohort, the initialisation."""
         data = self.document.data
-        general = dict(data.get("training", {}))
+        general = data.get("training", {})
         with self.document.at(("training", "recipe")):
-            settings = preset(general.pop("recipe", ""))
-        settings |= general
+            settings = preset(general.get("recipe", ""))
+        settings |= {key: value for key, value in general.items() if key != "recipe"}
         settings |= data["models"][found["model"]].get("training", {})
         settings |= data["cohorts"][found["cohort"]].get("training", {})
         if "initialisation" in found:

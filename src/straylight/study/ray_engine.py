@@ -1,8 +1,10 @@
 """The same cells as Ray tasks, on this machine or on a cluster (the extra ``ray``)."""
 
 import os
+import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,6 +96,7 @@ class RayEngine:
                 "_node_ip_address": "127.0.0.1",
             }
         else:
+            see_open(self.address)
             settings["address"] = self.address
         for left in reversed(range(STARTS)):
             try:
@@ -107,6 +110,21 @@ class RayEngine:
                     reason = " ".join(str(error).split())[:300]
                     raise InputError(f"there is no Ray {place} ({reason}).") from error
         return ray, True
+
+
+def see_open(address: str) -> None:
+    """See that something listens at HOST:PORT: Ray itself would try for minutes.
+
+    Raises:
+        InputError: If not.
+    """
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not (colon and port.isdecimal()):
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except (OSError, OverflowError) as error:
+        raise InputError(f"there is no Ray at {address} ({error}).") from error
 
 
 def remote_cell(cell: Cell, study: Path, work: Work, *needs: Outcome) -> Outcome:
@@ -173,16 +191,9 @@ def outcome_of(
 
 def running_since(study: Path, began: float) -> set[str]:
     """Return the ids of the cells whose unfinished folder was touched since then."""
-    return {
-        entry.name.removesuffix(PARTIAL)
-        for entry in os.scandir(study / CELLS)
-        if entry.name.endswith(PARTIAL) and modified(entry) >= began
-    }
-
-
-def modified(entry: os.DirEntry[str]) -> float:
-    """Return when a folder was last touched; 0 if it has got its final name meanwhile."""
-    try:
-        return entry.stat().st_mtime
-    except FileNotFoundError:
-        return 0.0
+    found = set()
+    for entry in os.scandir(study / CELLS):
+        with suppress(FileNotFoundError):  # it has got its final name meanwhile
+            if entry.name.endswith(PARTIAL) and entry.stat().st_mtime >= began:
+                found.add(entry.name.removesuffix(PARTIAL))
+    return found
