@@ -38,7 +38,7 @@ LAYERS = [
     ["provenance"],
     ["bench", "report"],
     ["audit"],
-    ["demo", "terminal"],
+    ["demo", "study", "terminal"],
     ["commands"],
     ["cli"],
     ["__init__", "__main__"],

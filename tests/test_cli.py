@@ -179,11 +179,15 @@ def test_the_catalogue(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["", "demo", "audit", "preflight", "finetune", "report", "attacks"]
+    "command",
+    [
+        *("", "demo", "audit", "preflight", "finetune", "report", "attacks"),
+        *("study", "study status", "study tables", "study report"),
+    ],
 )
 def test_help_teaches_by_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        straylight(*filter(None, [command]), "--help")
+        straylight(*command.split(), "--help")
     assert ended.value.code == 0
     printed = capsys.readouterr().out
     example = printed.partition("For example:")[2] if command else printed

@@ -8,14 +8,14 @@ import torch
 
 from straylight.archive import save_audit
 from straylight.attacks import Source, ThreatModel
-from straylight.bench import Bench
+from straylight.bench import Bench, write_labels
 from straylight.classifier import Classifier, count_passes
 from straylight.cohort import Cohort
 from straylight.errors import InputError
 from straylight.evaluate import Clean
 from straylight.folding import fold
 from straylight.images import ImageSet
-from straylight.ledger import Ledger
+from straylight.ledger import PREDICTIONS, Ledger
 from straylight.plan import Job, Plan, jobs
 from straylight.preflight import announce, preflight
 from straylight.progress import Silent, Tracker
@@ -47,6 +47,7 @@ def run(
     training: ImageSet | None = None,
     public: Classifier | None = None,
     tracker: Tracker | None = None,
+    keep_predictions: bool = False,
 ) -> Audit:
     """Audit `classifier` and write `audit.json` and the perturbations to `out`.
 
@@ -69,6 +70,8 @@ def run(
         public: The public network that `classifier` was fine-tuned from, for attacks of T2; its head
             does not matter.
         tracker: Is told the progress.
+        keep_predictions: Keep the predictions under each perturbation, image by image, in
+            ``predictions/``.
 
     Raises:
         InputError: If shapes or classes do not match, a method's `training` or `public` is missing,
@@ -107,7 +110,9 @@ def run(
         sources["medical"] = training
     if public is not None:
         networks["T2"] = fold(public)
-    bench = Bench(networks, sources, ball, clean, ledger, tracker, aligned)
+    bench = Bench(networks, sources, ball, clean, ledger, tracker, aligned, keep_predictions)
+    if keep_predictions:
+        write_labels(out / PREDICTIONS / "clean.npy", clean.predictions)
     made = [bench.attack(job, plan.seed, plan.curve) for job in wanted]
     attacks = [item for item in made if item.role == "attack"]
     controls = list(bench.controls(plan, attacks))

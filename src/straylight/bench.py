@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,15 +12,15 @@ import torch
 from straylight.attacks import CONTROLS, Method, PhaseRandomised, Source, ThreatModel, describe
 from straylight.ball import Ball
 from straylight.classifier import Classifier, Passes, count_passes
-from straylight.evaluate import Clean, score
+from straylight.evaluate import Clean, count, predict_attacked, score
 from straylight.files import read_delta, write_array
 from straylight.images import ImageSet
-from straylight.ledger import PERTURBATIONS, Ledger
+from straylight.ledger import PERTURBATIONS, PREDICTIONS, Ledger
 from straylight.plan import Job, Plan
 from straylight.progress import Tracker
 from straylight.results import Perturbation
 from straylight.schema import Json
-from straylight.tensors import Delta
+from straylight.tensors import Delta, Labels
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +36,7 @@ class Bench:
         ledger: The perturbations finished so far.
         tracker: Is told the progress.
         aligned: What an attack on adapted photographs learns on, if that is not the victim as it is.
+        keep_predictions: Keep the predictions under each perturbation, image by image.
     """
 
     networks: dict[ThreatModel, Classifier]
@@ -44,6 +46,7 @@ class Bench:
     ledger: Ledger
     tracker: Tracker
     aligned: Classifier | None = None
+    keep_predictions: bool = False
 
     @property
     def classifier(self) -> Classifier:
@@ -155,13 +158,17 @@ class Bench:
     def record(self, name: str, delta: Delta, passes: Passes, **fields: Any) -> Perturbation:  # noqa: ANN401
         """Score a perturbation, write its file, and enter it in the ledger."""
         slug = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-").lower()
-        file = f"{PERTURBATIONS}/{len(self.ledger.finished):02d}-{slug}.npy"
+        own = f"{len(self.ledger.finished):02d}-{slug}.npy"
+        file = f"{PERTURBATIONS}/{own}"
         write_array(self.ledger.folder / file, delta.numpy())
+        predictions, raw = predict_attacked(self.classifier, delta, self.clean)
+        if self.keep_predictions:
+            write_labels(self.ledger.folder / PREDICTIONS / own, predictions)
         perturbation = Perturbation(
             name=name,
             n_forward=passes.forward,
             n_backward=passes.backward,
-            score=score(self.classifier, delta, self.clean),
+            score=count(self.clean, predictions, raw),
             l2=float(delta.norm()),
             linf=float(delta.abs().max()),
             file=file,
@@ -169,6 +176,12 @@ class Bench:
         )
         self.ledger.add(perturbation)
         return perturbation
+
+
+def write_labels(path: Path, labels: Labels) -> None:
+    """Write the predictions for the images of a cohort, in its order, as int16."""
+    path.parent.mkdir(exist_ok=True)
+    write_array(path, labels.short().numpy())
 
 
 def milestones(planned: int, n: int) -> list[int]:

@@ -13,12 +13,25 @@ from straylight.commands import (
     FinetuneCommand,
     PreflightCommand,
     ReportCommand,
+    StudyCommand,
+    StudyReportCommand,
+    StudyStatusCommand,
+    StudyTablesCommand,
 )
 from straylight.errors import InputError
 from straylight.memory import keep_freed_memory
 
 Command = (
-    AttacksCommand | AuditCommand | DemoCommand | FinetuneCommand | PreflightCommand | ReportCommand
+    AttacksCommand
+    | AuditCommand
+    | DemoCommand
+    | FinetuneCommand
+    | PreflightCommand
+    | ReportCommand
+    | StudyCommand
+    | StudyReportCommand
+    | StudyStatusCommand
+    | StudyTablesCommand
 )
 COMMANDS: dict[str, type[Command]] = {
     "demo": DemoCommand,
@@ -26,6 +39,10 @@ COMMANDS: dict[str, type[Command]] = {
     "preflight": PreflightCommand,
     "finetune": FinetuneCommand,
     "report": ReportCommand,
+    "study": StudyCommand,
+    "study status": StudyStatusCommand,
+    "study tables": StudyTablesCommand,
+    "study report": StudyReportCommand,
     "attacks": AttacksCommand,
 }
 CONFIG = (tyro.conf.FlagCreatePairsOff,)
@@ -36,11 +53,13 @@ See it, offline, on synthetic images: straylight demo
 Train a classifier: straylight finetune --help
 
 Audit it, with a report: straylight audit --help
+
+Run a whole grid of both from one file: straylight study --help
 """
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; ends with status 0, 2 (bad input) or 130 (interrupted)."""
+    """Run the command line; ends with status 0, 1 (a cell failed), 2 (bad input) or 130 (interrupted)."""
     keep_freed_memory()
     out, err = Console(), Console(stderr=True)
     command = parse(sys.argv[1:] if arguments is None else arguments)
@@ -58,15 +77,17 @@ def main(arguments: list[str] | None = None) -> None:
 
 def parse(arguments: list[str]) -> Command:
     """Read a command; without one, show the list with a line for each."""
-    name = arguments[0] if arguments else ""
-    if name in COMMANDS:
-        return tyro.cli(
-            COMMANDS[name], prog=f"straylight {name}", args=arguments[1:], config=CONFIG
-        )
+    for words in (2, 1):
+        name = " ".join(arguments[:words])
+        if name in COMMANDS:
+            return tyro.cli(
+                COMMANDS[name], prog=f"straylight {name}", args=arguments[words:], config=CONFIG
+            )
     lines: Any = Union[  # noqa: UP007 (made at run time)
         tuple(
             Annotated[kind, tyro.conf.subcommand(name, description=summary(kind))]
             for name, kind in COMMANDS.items()
+            if " " not in name
         )
     ]
     found: Command = tyro.cli(

@@ -34,17 +34,28 @@ def score(classifier: Classifier, delta: Delta, clean: Clean, *, batch_size: int
     Images are scored as a deployed system receives them, clipped to [0, 1] and rounded to 8 bits;
     `Score.n_fooled_raw` is without both, as in the paper.
     """
+    return count(clean, *predict_attacked(classifier, delta, clean, batch_size=batch_size))
+
+
+def predict_attacked(
+    classifier: Classifier, delta: Delta, clean: Clean, *, batch_size: int = 64
+) -> tuple[Labels, Labels]:
+    """Predict the cohort under `delta`: as a deployed system receives it, and raw."""
     received, raw = [], []
     for images in clean.cohort.images.batches(batch_size):
         attacked = images + delta
         received.append(classifier.predict(as_received(attacked)))
         raw.append(classifier.predict(attacked))
-    predictions = torch.cat(received)
+    return torch.cat(received), torch.cat(raw)
+
+
+def count(clean: Clean, predictions: Labels, raw: Labels) -> Score:
+    """Count the predictions under a perturbation."""
     n_classes = len(clean.cohort.class_names)
     return Score(
         confusion=cross_table(clean.cohort.labels, predictions, n_classes),
         transitions=cross_table(clean.predictions, predictions, n_classes),
-        n_fooled_raw=int((torch.cat(raw) != clean.predictions).sum()),
+        n_fooled_raw=int((raw != clean.predictions).sum()),
     )
 
 

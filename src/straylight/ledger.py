@@ -10,7 +10,7 @@ from straylight.files import make_folder, write_text
 from straylight.results import Perturbation
 
 LEDGER_FILE = "unfinished.json"
-PERTURBATIONS = "perturbations"
+PERTURBATIONS, PREDICTIONS = "perturbations", "predictions"
 EXAMPLES, PHOTOGRAPHS, ADAPTED = "examples.npy", "photographs.npy", "adapted.npy"
 REPORT = "report.html"
 
@@ -105,4 +105,5 @@ def clear(folder: Path) -> None:
     """Remove what an audit writes, and nothing else."""
     for name in (AUDIT_FILE, LEDGER_FILE, EXAMPLES, PHOTOGRAPHS, ADAPTED, REPORT):
         (folder / name).unlink(missing_ok=True)
-    shutil.rmtree(folder / PERTURBATIONS, ignore_errors=True)
+    for name in (PERTURBATIONS, PREDICTIONS):
+        shutil.rmtree(folder / name, ignore_errors=True)

@@ -12,6 +12,7 @@ from torch import nn
 from straylight.backbones import build_network
 from straylight.classifier import Classifier
 from straylight.errors import InputError, reason_of
+from straylight.files import write_text
 from straylight.jsons import check_follows, misfit, parse_json
 from straylight.limits import LARGEST_SIDE
 from straylight.tensors import Shape
@@ -117,7 +118,7 @@ def save_classifier(folder: Path, network: nn.Module, card: ModelCard) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
     save_file(weights, folder / "model.safetensors")
-    (folder / "model.json").write_text(card.to_json(), encoding="utf-8")
+    write_text(folder / "model.json", card.to_json())  # last: it says that the folder is whole
 
 
 def load_classifier(folder: str | Path) -> Classifier:

@@ -6,6 +6,12 @@ from straylight.commands.demo import DemoCommand
 from straylight.commands.finetune import FinetuneCommand
 from straylight.commands.preflight import PreflightCommand
 from straylight.commands.report import ReportCommand
+from straylight.commands.study import (
+    StudyCommand,
+    StudyReportCommand,
+    StudyStatusCommand,
+    StudyTablesCommand,
+)
 
 __all__ = [
     "AttacksCommand",
@@ -14,4 +20,8 @@ __all__ = [
     "FinetuneCommand",
     "PreflightCommand",
     "ReportCommand",
+    "StudyCommand",
+    "StudyReportCommand",
+    "StudyStatusCommand",
+    "StudyTablesCommand",
 ]

@@ -1,0 +1,156 @@
+"""`straylight study`, and its `status`, `tables` and `report`."""
+
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import tyro
+from rich.console import Console
+
+from straylight.errors import InputError
+from straylight.study.cells import cells_of
+from straylight.study.document import Document
+from straylight.study.dryrun import dry_run
+from straylight.study.engines import Engine, in_process
+from straylight.study.grid import Grid
+from straylight.study.page import write_study_report
+from straylight.study.ray_engine import RayEngine
+from straylight.study.status import Status, read_status
+from straylight.study.study import run_study
+from straylight.study.tables import Format, write_tables
+from straylight.terminal import print_json
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyCommand:
+    """Run a grid of trainings and audits from one file; a killed study goes on.
+
+    For example:
+      straylight study studies/minagi2022-small.toml --dry-run
+      straylight study studies/minagi2022-small.toml --out studies/small
+      straylight study studies/minagi2022-small.toml --out studies/small --engine ray --workers 2
+      straylight study status studies/small
+      straylight study tables studies/small --format latex
+      straylight study report studies/small
+    """
+
+    file: tyro.conf.Positional[Path]
+    """The grid (TOML): see docs/study.md."""
+    out: Path | None = None
+    """Folder of the study (default: the file's name without .toml, in the working folder)."""
+    set: tuple[str, ...] = ()
+    """Variables of the file, as NAME=VALUE, such as data=/mnt/images."""
+    dry_run: bool = False
+    """List the cells and what they are expected to take, and run nothing."""
+    engine: Literal["process", "ray"] = "process"
+    """process: one cell after the other. ray: cells as Ray tasks ('pip install straylight[ray]')."""
+    workers: int = 1
+    """Of --engine ray on this machine: how many cells at a time."""
+    ray_address: str = ""
+    """Of --engine ray: a running cluster to join, such as auto or ray://HEAD:10001."""
+
+    def run(self, out: Console, err: Console) -> None:
+        document = Document(self.file, dict(map(parse_variable, self.set)))
+        grid = Grid(document)
+        study = self.out or Path(self.file.stem)
+        if self.workers < 1:
+            raise InputError(f"--workers must be at least 1, not {self.workers}.")
+        if self.dry_run:
+            dry_run(grid, study, self.workers, out)
+            return
+        counts = run_study(
+            grid.title,
+            lambda digests: cells_of(grid, digests.of),
+            study,
+            err,
+            engine=self.chosen(grid),
+            workers=self.workers,
+        )
+        out.print(summary(counts, study), markup=False, highlight=False, soft_wrap=True)
+        if counts["done"] < counts.total():
+            sys.exit(1)
+
+    def chosen(self, grid: Grid) -> Engine:
+        """Return the engine that was asked for."""
+        if self.engine == "ray":
+            return RayEngine(
+                workers=self.workers,
+                threads=grid.threads,
+                gpus=grid.gpus,
+                address=self.ray_address,
+            )
+        if self.workers > 1 or self.ray_address:
+            raise InputError("--workers and --ray-address are for --engine ray.")
+        return in_process
+
+
+def parse_variable(text: str) -> tuple[str, str]:
+    """Read NAME=VALUE."""
+    name, separator, value = text.partition("=")
+    if not separator:
+        raise InputError(f"--set {text!r} must be NAME=VALUE, such as data=/mnt/images.")
+    return name, value
+
+
+def summary(counts: Counter[str], study: Path) -> str:
+    """Say how a study ended."""
+    said = ", ".join(f"{n} {state}" for state, n in sorted(counts.items()))
+    more = "" if counts["done"] == counts.total() else " The same command tries again what failed."
+    return f"{said}.{more}\nNext: straylight study tables {study}, straylight study report {study}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyStatusCommand:
+    """Say how a study stands.
+
+    For example:
+      straylight study status studies/small
+    """
+
+    study: tyro.conf.Positional[Path]
+    """The study's folder."""
+    json: bool = False
+    """Print it as JSON."""
+
+    def run(self, out: Console, err: Console) -> None:
+        status: Status = read_status(self.study)
+        if self.json:
+            print_json(out, status.to_json())
+            return
+        for line in status.lines():
+            out.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyTablesCommand:
+    """Write the tables of a study: means over seeds, intervals and paired tests.
+
+    For example:
+      straylight study tables studies/small --format latex
+    """
+
+    study: tyro.conf.Positional[Path]
+    """The study's folder."""
+    format: Format = "markdown"
+    """markdown, latex, or csv (one tidy table, rates in [0, 1])."""
+
+    def run(self, out: Console, err: Console) -> None:
+        out.file.write(write_tables(self.study, self.format))
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyReportCommand:
+    """Write the report of a study: one HTML file over the whole grid.
+
+    For example:
+      straylight study report studies/small
+    """
+
+    study: tyro.conf.Positional[Path]
+    """The study's folder."""
+
+    def run(self, out: Console, err: Console) -> None:
+        report = write_study_report(self.study)
+        out.print(f"Report: {report}", markup=False, highlight=False, soft_wrap=True)

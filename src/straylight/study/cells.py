@@ -1,0 +1,115 @@
+"""The cells of a grid: each audit, and before it the training that it needs."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import cache
+
+from straylight.provenance import versions
+from straylight.reading import Reading
+from straylight.recipe import PRETRAINED, RANDOM
+from straylight.study.cell import Cell, unique
+from straylight.study.cost import of_audit, of_training
+from straylight.study.grid import Entry, Grid
+
+Digest = Callable[[str, Reading | None], str]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a cell is run with: its part of the file, the digests of its data, and its threads."""
+
+    entry: Entry
+    digests: dict[str, str]
+    threads: int
+
+
+code = cache(versions)  # of what computes: a study is of one
+
+
+def cells_of(grid: Grid, digest: Digest) -> list[Cell]:
+    """Return the cells in an order in which each stands after those that it needs.
+
+    Args:
+        grid: The study's file.
+        digest: Of the data behind a spec.
+
+    Raises:
+        InputError: If data are missing, or an attack cannot do with so many photographs; the message
+            names the line.
+    """
+    found: list[Cell] = []
+    for entry in grid.entries:
+        with grid.document.at(entry.place):
+            training = None if entry.recipe is None else training_of(entry, grid.threads, digest)
+            found += [] if training is None else [training]
+            found.append(audit_of(entry, training, grid.threads, digest))
+    return unique(found)
+
+
+def training_of(entry: Entry, threads: int, digest: Digest) -> Cell:
+    """Return the training that an audit needs."""
+    recipe, cohort = entry.recipe, entry.cohort
+    assert recipe is not None
+    weights = recipe.weights
+    known = weights if weights in (PRETRAINED, RANDOM) else digest(weights, None)
+    data = digest(cohort.train, cohort.reading)
+    return Cell(
+        kind="training",
+        identity={
+            "recipe": asdict(recipe) | {"weights": known},
+            "data": data,
+            "reading": asdict(cohort.reading) | {"root": ""},
+            "classes": cohort.classes,
+            "shape": entry.shape,
+            "threads": threads,
+            "versions": code(),
+        },
+        inputs=Inputs(entry, {"training": data}, threads),
+        labels={
+            key: entry.labels[key]
+            for key in ("cohort", "model", "initialisation", "training_seed")
+            if key in entry.labels
+        },
+        cost=of_training(recipe, cohort.n_train, entry.model.throughput),
+    )
+
+
+def audit_of(entry: Entry, training: Cell | None, threads: int, digest: Digest) -> Cell:
+    """Return an audit."""
+    cohort, model, plan = entry.cohort, entry.model, entry.plan
+    oracle = any(method.source == "medical" for method in (*plan.untargeted, *plan.targeted))
+    data = {
+        "natural": (entry.natural, None),
+        "cohort": (cohort.test, cohort.reading),
+        "training": (cohort.train, cohort.reading) if oracle else None,
+        "public": (entry.public, None) if entry.public else None,
+        "model": (model.model, None) if model.model else None,
+        "weights": (model.options.weights, None) if model.options.weights else None,
+    }
+    digests = {name: digest(*item) for name, item in data.items() if item is not None}
+    return Cell(
+        kind="audit",
+        identity={
+            "plan": plan.settings(),
+            "photographs": entry.photographs,
+            "classes": cohort.classes,
+            "note": cohort.note,
+            "threads": threads,
+            "data": digests,
+            "reading": asdict(cohort.reading) | {"root": ""},
+            "options": asdict(model.options) | {"weights": ""},
+            "trained": training and training.id,
+            "versions": code(),
+        },
+        inputs=Inputs(entry, digests, threads),
+        labels=entry.labels,
+        needs=() if training is None else (training.id,),
+        cost=of_audit(
+            plan,
+            cohort.classes,
+            entry.photographs,
+            n_train=cohort.n_train,
+            n_test=cohort.n_test,
+            throughput=model.throughput,
+        ),
+    )

@@ -1,0 +1,186 @@
+"""What the cells of a study do: `finetune` and `audit`."""
+
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from straylight.archive import AUDIT_FILE, load_audit
+from straylight.attacks import ATTACKS, describe
+from straylight.audit import run
+from straylight.cohort import Cohort, load_cohort
+from straylight.finetune import finetune, public_network
+from straylight.images import ImageSet
+from straylight.ledger import PREDICTIONS
+from straylight.modelcard import load_classifier
+from straylight.models import load_model
+from straylight.progress import Tracker
+from straylight.reading import Reading
+from straylight.report import write_report
+from straylight.results import Audit, Perturbation
+from straylight.schema import Json
+from straylight.sources import load_natural
+from straylight.study.cell import Cell
+from straylight.study.cells import Inputs
+from straylight.tensors import Shape
+
+# Runs a cell in its folder of a study's folder, and returns its figures; called again after a kill,
+# it goes on.
+Work = Callable[[Cell, Path, Path, Tracker], Json]
+KEPT = 4  # data sets of each kind in a process's memory: neighbouring cells share theirs
+
+
+@lru_cache(maxsize=KEPT)
+def photographs(spec: str, digest: str, shape: Shape, n: int, seed: int) -> ImageSet:
+    """Load photographs, or return those that this process has loaded; `digest` tells them apart."""
+    return load_natural(spec, shape, n=n, seed=seed)
+
+
+@lru_cache(maxsize=KEPT)
+def medical(
+    spec: str, digest: str, shape: Shape, classes: tuple[str, ...], reading: Reading
+) -> Cohort:
+    """Load medical images, or return those that this process has loaded."""
+    return load_cohort(spec, shape, classes, reading=reading)
+
+
+def train(cell: Cell, folder: Path, study: Path, tracker: Tracker) -> Json:
+    """Train a classifier."""
+    inputs: Inputs = cell.inputs
+    entry, cohort = inputs.entry, inputs.entry.cohort
+    assert entry.recipe is not None
+    torch.set_num_threads(inputs.threads)
+    if not (folder / "model.json").exists():
+        data = medical(
+            cohort.train, inputs.digests["training"], entry.shape, cohort.classes, cohort.reading
+        )
+        finetune(data, entry.recipe, folder, tracker)
+    history = load_classifier(folder).card["training"]["history"]
+    return {"validation_accuracy": max(epoch["validation_accuracy"] for epoch in history)}
+
+
+def audit(cell: Cell, folder: Path, study: Path, tracker: Tracker) -> Json:
+    """Audit a classifier."""
+    inputs: Inputs = cell.inputs
+    entry, digests = inputs.entry, inputs.digests
+    torch.set_num_threads(inputs.threads)
+    if not (folder / AUDIT_FILE).exists():
+        classifier = (
+            load_classifier(study / "cells" / cell.needs[0])
+            if cell.needs
+            else load_model(entry.model.model, entry.model.options)
+        )
+        shape, seed = classifier.shape, entry.plan.seed
+        cohort = entry.cohort
+        run(
+            entry.plan,
+            classifier,
+            photographs(entry.natural, digests["natural"], shape, entry.photographs, seed),
+            medical(cohort.test, digests["cohort"], shape, classifier.class_names, cohort.reading),
+            folder,
+            note=cohort.note,
+            training=oracle_images(inputs, shape) if "training" in digests else None,
+            public=public_network(classifier, entry.public) if entry.public else None,
+            tracker=tracker,
+            keep_predictions=True,
+        )
+    write_report(folder)
+    return figures(load_audit(folder), folder)
+
+
+def oracle_images(inputs: Inputs, shape: Shape) -> ImageSet:
+    """Draw the images of an oracle at random: as many as there are photographs at most."""
+    entry, cohort = inputs.entry, inputs.entry.cohort
+    found = medical(cohort.train, inputs.digests["training"], shape, cohort.classes, cohort.reading)
+    generator = torch.Generator().manual_seed(entry.plan.seed)
+    chosen = torch.randperm(len(found), generator=generator)[: entry.photographs]
+    return ImageSet(found.images.pixels[chosen], cohort.train)
+
+
+def figures(audit: Audit, folder: Path) -> Json:
+    """Keep of an audit what the tables need: counts, costs, and the pairs of attack and control."""
+    names = audit.model.class_names
+    return {
+        "n": audit.cohort.n,
+        "n_correct": audit.cohort.clean.correct.hits,
+        "eps": audit.budget.eps,
+        "perturbations": [row(item, names) for item in audit.perturbations],
+        "pairs": [
+            pair(attack, control, names, folder)
+            for attack in audit.perturbations
+            if attack.role != "control"
+            for control in audit.of_role("control")
+            if control.copy_of in (None, attack.name)
+        ],
+    }
+
+
+def row(item: Perturbation, names: tuple[str, ...]) -> Json:
+    """Write a perturbation as the columns of the index."""
+    score = item.score
+    goal = None if item.target is None else names.index(item.target)
+    moved = None if goal is None else score.hit_from_elsewhere(goal)
+    return {
+        "name": item.name,
+        "attack": None if item.role == "control" else method_text(item),
+        "role": item.role,
+        "threat_model": item.threat_model,
+        "method": item.method["name"],
+        "learned_on": item.source,
+        "target": item.target,
+        "copy_of": item.copy_of,
+        "n": score.n,
+        "n_fooled": score.fooled.hits,
+        "n_fooled_raw": score.n_fooled_raw,
+        "n_correct": score.correct.hits,
+        "n_ceiling": score.ceiling.hits,
+        "n_on_target": None if goal is None else score.hit(goal).hits,
+        "n_elsewhere": None if moved is None else moved.n,
+        "n_moved": None if moved is None else moved.hits,
+        "dominant_class": names[score.dominant_class],
+        "n_dominant": score.dominant.hits,
+        "passes": item.n_forward + item.n_backward,
+        "seconds": item.seconds,
+        "l2": item.l2,
+        "linf": item.linf,
+    }
+
+
+def method_text(item: Perturbation) -> str:
+    """Write an attack as a method is written, with the settings that are not the usual ones."""
+    name = item.method["name"]
+    usual = describe(ATTACKS[name].make())
+    settings = [f"{key}={value}" for key, value in item.method.items() if usual.get(key) != value]
+    source = "" if item.source == ATTACKS[name].source else f"@{item.source}"
+    return f"{name}{source}{':' * bool(settings)}{','.join(settings)}"
+
+
+def pair(attack: Perturbation, control: Perturbation, names: tuple[str, ...], folder: Path) -> Json:
+    """Count the images that only one of an attack and its control moves.
+
+    Moved is: predicted otherwise than without a perturbation or, for a targeted attack, predicted as
+    the target where it was not without.
+    """
+    clean = np.load(folder / PREDICTIONS / "clean.npy", allow_pickle=False)
+    moved = []
+    for item in (attack, control):
+        name = item.file.rpartition("/")[2]
+        found = np.load(folder / PREDICTIONS / name, allow_pickle=False)
+        changed = found != clean
+        if attack.target is not None:
+            changed &= found == names.index(attack.target)
+        moved.append(changed)
+    only_attack, only_control = moved[0] & ~moved[1], moved[1] & ~moved[0]
+    return {
+        "attack": attack.name,
+        "control": control.name,
+        "kind": control.method["name"],
+        "only_attack": int(only_attack.sum()),
+        "only_control": int(only_control.sum()),
+        "n_control": int(moved[1].sum()),
+    }
+
+
+WORK: dict[str, Work] = {"training": train, "audit": audit}
