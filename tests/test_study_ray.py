@@ -65,8 +65,10 @@ def start(study: Path, work: object, engine: RayEngine = TWO) -> dict[str, int]:
 def test_the_driver_killed_and_resumed(tmp_path: Path) -> None:
     child = os.fork()
     if child == 0:
-        start(tmp_path, slow)
-        os._exit(0)
+        try:
+            start(tmp_path, slow)
+        finally:
+            os._exit(0)
     deadline = time.monotonic() + 240
     while not list(tmp_path.glob(f"{CELLS}/*[0-9a-f]")) and time.monotonic() < deadline:
         time.sleep(0.05)
