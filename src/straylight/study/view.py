@@ -122,7 +122,7 @@ class View:
 def span(seconds: float) -> str:
     """Write a time.
 
-    >>> span(42), span(600), span(20_000), span(500_000)
+    >>> span(42.0), span(600.0), span(2e4), span(5e5)
     ('42 s', '10 min', '5.6 h', '5.8 days')
     """
     for least, unit, name in ((172_800, 86_400, "days"), (5400, 3600, "h"), (120, 60, "min")):
