@@ -36,10 +36,16 @@ def path_of_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", f"{HERE.parent / 'src'}{os.pathsep}{HERE}")
 
 
-def slow(cell: Cell, folder: Path, study: Path, tracker: Tracker) -> Json:
-    """Take half a second, so that there is something to kill."""
-    time.sleep(0.5)
+def held(cell: Cell, folder: Path, study: Path, tracker: Tracker) -> Json:
+    """Run the first chain, and hold the others, so that there is something to kill."""
+    while cell.identity["start"] >= 3 and hold_of(study).exists():
+        time.sleep(0.05)
     return chain(cell, folder, study, tracker)
+
+
+def hold_of(study: Path) -> Path:
+    """Return the file whose presence holds cells."""
+    return study.with_name(f"{study.name}.hold")
 
 
 def mortal(cell: Cell, folder: Path, study: Path, tracker: Tracker) -> Json:
@@ -63,10 +69,11 @@ def start(study: Path, work: object, engine: RayEngine = TWO) -> dict[str, int]:
 
 
 def test_the_driver_killed_and_resumed(tmp_path: Path) -> None:
+    hold_of(tmp_path).touch()
     child = os.fork()
     if child == 0:
         try:
-            start(tmp_path, slow)
+            start(tmp_path, held)
         finally:
             os._exit(0)
     deadline = time.monotonic() + 240
@@ -74,6 +81,7 @@ def test_the_driver_killed_and_resumed(tmp_path: Path) -> None:
         time.sleep(0.05)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
+    hold_of(tmp_path).unlink()
     assert 0 < len(list(tmp_path.glob(f"{CELLS}/*[0-9a-f]"))) < 9
     expected = run_study(
         "Chains", lambda _: chains(9), tmp_path / "expected", quiet(), work={"chain": chain}
