@@ -173,7 +173,8 @@ def check_sizes(
     sizes |= {"medical": 0 if training is None else len(training)}
     for job in wanted:
         source, n_classes = job.method.source, len(classifier.class_names)
-        cost = plan.adaptation.cost(classifier) if source == "adapted" else 2
+        adapted = source == "adapted"
+        cost = plan.adaptation.cost(classifier) if adapted else classifier.passes_per_step
         job.method.attack.planned(sizes[source], n_classes, cost)
 
 
