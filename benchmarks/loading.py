@@ -11,8 +11,8 @@ import tempfile
 import time
 
 from straylight import load_natural
-from straylight.cache import VARIABLE
-from straylight.selection import SETTLED
+from straylight.formats.selection import SETTLED
+from straylight.sources.cache import VARIABLE
 
 
 def measured(name: str, natural: str, size: int, audit: float, *, cache: bool = True) -> None:

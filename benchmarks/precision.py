@@ -16,8 +16,8 @@ import torch
 from straylight.cohort import Cohort
 from straylight.finetune import initial_network
 from straylight.images import ImageSet
-from straylight.recipe import RANDOM, Precision, Recipe
-from straylight.training import Training
+from straylight.training.recipe import RANDOM, Precision, Recipe
+from straylight.training.run import Training
 
 
 def training(backbone: str, size: int, batch_size: int, precision: Precision) -> Training:

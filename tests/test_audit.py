@@ -22,11 +22,11 @@ from straylight.finetune import finetune, public_network
 from straylight.images import ImageSet
 from straylight.plan import Plan, jobs
 from straylight.progress import Silent
-from straylight.recipe import Recipe
 from straylight.results import Audit
 from straylight.schema import json_schema
-from straylight.sources import load_natural
+from straylight.sources.photographs import load_natural
 from straylight.surrogates import Adaptation
+from straylight.training.recipe import Recipe
 
 PLAN = Plan(
     zeta=0.1,

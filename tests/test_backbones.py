@@ -22,7 +22,7 @@ from straylight.cohort import load_cohort
 from straylight.errors import InputError
 from straylight.finetune import finetune, initial_network
 from straylight.modelcard import load_classifier
-from straylight.recipe import Recipe
+from straylight.training.recipe import Recipe
 
 # Those of Minagi et al. 2022 and of Hirano et al. 2021: head, its inputs, batch norms.
 PAPERS = {

@@ -19,11 +19,12 @@ import pytest
 import torch
 from PIL import Image
 
-from straylight import cache, selection
 from straylight.errors import InputError
+from straylight.formats import selection
+from straylight.formats.selection import Selection
 from straylight.images import ImageSet
-from straylight.selection import Selection
-from straylight.sources import load_natural
+from straylight.sources import cache
+from straylight.sources.photographs import load_natural
 from straylight.tensors import Shape
 
 SHAPE = (3, 8, 10)
@@ -83,7 +84,7 @@ def test_cold_and_warm_are_the_images_without_it(
     assert [item.file for item in expected.skipped] == ["aaa.jpg", "deep/holiday4b.png", "zzz.tif"]
     assert not folder.exists()
     cold = load_natural(photos, SHAPE)
-    monkeypatch.setattr("straylight.containers.Folder.head", refuse)
+    monkeypatch.setattr("straylight.formats.containers.Folder.head", refuse)
     warm = load_natural(photos, SHAPE)
     for found in (cold, warm):
         assert same(found, expected)
@@ -328,7 +329,7 @@ from straylight.attacks import Gradient
 from straylight.attacks.auto import hold_out
 from straylight.ball import Ball
 from straylight.classifier import Classifier
-from straylight.sources import load_natural
+from straylight.sources.photographs import load_natural
 torch.set_num_threads(1)
 shape = (3, 96, 96)
 network = torch.nn.Sequential(torch.nn.AvgPool2d(24), torch.nn.Flatten(), torch.nn.Linear(48, 2))

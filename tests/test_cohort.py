@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from straylight.cohort import load_cohort
-from straylight.containers import Folder
 from straylight.errors import InputError
-from straylight.pictures import find_pictures
-from straylight.reading import Reading
+from straylight.formats.containers import Folder
+from straylight.formats.pictures import find_pictures
+from straylight.formats.reading import Reading
 
 SHAPE = (3, 20, 24)
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from straylight import containers
 from straylight.cohort import load_cohort
-from straylight.containers import Folder, is_container, open_container
 from straylight.errors import InputError
-from straylight.pictures import find_pictures
-from straylight.sources import load_natural
+from straylight.formats import containers
+from straylight.formats.containers import Folder, is_container, open_container
+from straylight.formats.pictures import find_pictures
+from straylight.sources.photographs import load_natural
 
 SHAPE = (3, 20, 24)
 KINDS = ["zip", "tar", "tar.gz", "tgz", "tar.bz2", "tar.xz"]
@@ -56,7 +56,7 @@ def test_archives_hold_the_same_photographs_for_a_seed(class_folders: Path, kind
 
 
 def test_a_manifest_may_name_files_in_an_archive(class_folders: Path) -> None:
-    from straylight.reading import Reading
+    from straylight.formats.reading import Reading
 
     archive = pack(class_folders, "zip")
     names = find_pictures(Folder(class_folders), dicom=False)

@@ -17,7 +17,7 @@ from straylight.counts import Score, matrix
 from straylight.demo.phantoms import CLASS_NAMES, phantoms
 from straylight.errors import InputError
 from straylight.progress import Silent
-from straylight.recipe import Recipe
+from straylight.training.recipe import Recipe
 from straylight.weights import load_weights
 
 SHIPPED = Path(str(files("straylight") / "demo"))

@@ -23,10 +23,10 @@ from pydicom.uid import (
 
 from dicoms import dicom, written
 from straylight.cohort import load_cohort
-from straylight.dicom import DicomView, is_dicom, read_dicom
 from straylight.errors import InputError
-from straylight.reading import Reading
-from straylight.sources import load_natural
+from straylight.formats.dicom import DicomView, is_dicom, read_dicom
+from straylight.formats.reading import Reading
+from straylight.sources.photographs import load_natural
 
 LARGEST = 2**20
 SHAPE = (1, 20, 24)

@@ -7,9 +7,9 @@ import torch
 from straylight.attacks.control import Gabor, Perlin
 from straylight.attacks.noise import gabor, lattice, perlin
 from straylight.ball import Ball
-from straylight.drawings import DRAWINGS, dead_leaves, gaussian_noise, jigsaw
 from straylight.errors import InputError
-from straylight.sources import load_natural
+from straylight.sources.drawings import DRAWINGS, dead_leaves, gaussian_noise, jigsaw
+from straylight.sources.photographs import load_natural
 from straylight.tensors import Shape
 
 

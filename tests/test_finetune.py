@@ -10,17 +10,17 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from straylight.augmentation import augment
 from straylight.cohort import Cohort, load_cohort
 from straylight.errors import InputError
 from straylight.finetune import finetune
 from straylight.images import ImageSet
 from straylight.modelcard import load_classifier
 from straylight.progress import Silent
-from straylight.recipe import PRESETS, Precision, Recipe
-from straylight.sampling import split
-from straylight.schedule import one_cycle
-from straylight.training import Training
+from straylight.training.augmentation import augment
+from straylight.training.recipe import PRESETS, Precision, Recipe
+from straylight.training.run import Training
+from straylight.training.sampling import split
+from straylight.training.schedule import one_cycle
 
 RECIPE = Recipe(backbone="test_resnet", weights="none", epochs=3, batch_size=8, learning_rate=0.05)
 

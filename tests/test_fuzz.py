@@ -24,11 +24,11 @@ from corpus.readers import SECONDS
 from straylight.cli import main
 from straylight.cohort import load_cohort
 from straylight.errors import InputError
-from straylight.manifest import read_manifest
+from straylight.formats.manifest import read_manifest
+from straylight.formats.reading import Reading
 from straylight.models import load_model
-from straylight.reading import Reading
 from straylight.settings import parse_settings
-from straylight.sources import load_natural
+from straylight.sources.photographs import load_natural
 
 T = TypeVar("T")
 SHAPE = (3, 8, 8)

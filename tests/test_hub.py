@@ -14,10 +14,10 @@ from pyarrow import parquet
 
 from straylight.cohort import load_cohort
 from straylight.errors import InputError
-from straylight.hub import quiet
-from straylight.reading import Reading
-from straylight.selection import Selection
-from straylight.sources import load_natural
+from straylight.formats.hub import quiet
+from straylight.formats.reading import Reading
+from straylight.formats.selection import Selection
+from straylight.sources.photographs import load_natural
 
 SHAPE = (3, 20, 24)
 
@@ -146,14 +146,14 @@ def test_photographs_are_drawn_as_the_package_shuffles(image_folder: Path) -> No
 def test_photographs_of_a_settled_folder_are_not_read_again(
     image_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("straylight.selection.SETTLED", -1e9)
+    monkeypatch.setattr("straylight.formats.selection.SETTLED", -1e9)
     first = load_natural(f"hf:{image_folder}:test", SHAPE, n=5)
 
     def refuse(*_: object) -> bytes:
         raise AssertionError
 
     monkeypatch.setattr(Selection, "decode", refuse)
-    monkeypatch.setattr("straylight.hub.Split.read", refuse)
+    monkeypatch.setattr("straylight.formats.hub.Split.read", refuse)
     assert load_natural(f"hf:{image_folder}:test", SHAPE, n=5).sha256 == first.sha256
 
 

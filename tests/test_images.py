@@ -8,11 +8,11 @@ import pytest
 import torch
 from PIL import Image
 
-from straylight.arrays import from_array, load_arrays
 from straylight.errors import InputError
+from straylight.formats.arrays import from_array, load_arrays
+from straylight.formats.pictures import decode
 from straylight.images import ImageSet
-from straylight.pictures import decode
-from straylight.sources import PHOTOS, load_natural
+from straylight.sources.photographs import PHOTOS, load_natural
 
 SHAPE = (3, 8, 10)
 

@@ -10,7 +10,7 @@ from PIL import Image
 from straylight.cli import main
 from straylight.cohort import Cohort, load_cohort
 from straylight.errors import InputError
-from straylight.reading import Reading
+from straylight.formats.reading import Reading
 
 SHAPE = (1, 8, 8)
 # As NIH ChestX-ray14 writes them.

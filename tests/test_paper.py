@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from straylight import paper
 from straylight.errors import InputError
-from straylight.sources import load_natural
+from straylight.sources import paper
+from straylight.sources.photographs import load_natural
 
 SHAPE = (3, 6, 6)
 

@@ -1,9 +1,10 @@
 """The README's commands exist and its tables are those of the recorded results."""
 
-import importlib.util
+import importlib
 import json
 import re
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -16,13 +17,11 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def tables() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("tables", ROOT / "benchmarks" / "tables.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+@pytest.fixture
+def benchmark(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
+    """Import a script of `benchmarks/`, which import each other."""
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    return importlib.import_module
 
 
 def commands() -> list[str]:
@@ -38,13 +37,20 @@ def test_every_command_of_the_readme_is_understood(command: str) -> None:
     parse(shlex.split(command)[1:])
 
 
-def test_the_tables_are_those_of_the_results() -> None:
+def test_the_tables_are_those_of_the_results(benchmark: Callable[[str], ModuleType]) -> None:
     results = json.loads((ROOT / "benchmarks" / "results.json").read_text())
-    module = tables()
+    module = benchmark("tables")
     pages = "".join(page.read_text(encoding="utf-8") for page in module.PAGES)
     assert module.written(pages, results) == pages
     for part in results:
         assert f"<!-- table:{part}" in pages
+
+
+def test_the_reproduction_is_that_of_its_counts(benchmark: Callable[[str], ModuleType]) -> None:
+    module = benchmark("reproduction")
+    page = module.PAGE.read_text(encoding="utf-8")
+    assert module.written(page, json.loads(module.COUNTS.read_text())) == page
+    assert len(module.MARKER.findall(page)) == len(module.TABLES)
 
 
 def test_every_attack_and_control_is_in_the_readme() -> None:

@@ -14,10 +14,10 @@ from straylight.commands.finetune import FinetuneCommand, written
 from straylight.errors import InputError
 from straylight.finetune import initial_network
 from straylight.images import ImageSet
-from straylight.recipe import PRESETS, SIZES, Recipe
-from straylight.sampling import oversample, split
-from straylight.schedule import learning_rate, one_cycle
-from straylight.training import Training
+from straylight.training.recipe import PRESETS, SIZES, Recipe
+from straylight.training.run import Training
+from straylight.training.sampling import oversample, split
+from straylight.training.schedule import learning_rate, one_cycle
 
 PAGE = (Path(__file__).parent.parent / "docs" / "finetune.md").read_text(encoding="utf-8")
 

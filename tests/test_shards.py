@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from straylight import shards
 from straylight.errors import InputError
-from straylight.shards import expand, open_source
-from straylight.sources import load_natural
+from straylight.formats import shards
+from straylight.formats.shards import expand, open_source
+from straylight.sources.photographs import load_natural
 
 SHAPE = (3, 8, 10)
 

@@ -16,7 +16,7 @@ from straylight.backbones import build_network
 from straylight.classifier import Classifier
 from straylight.cohort import load_cohort
 from straylight.images import ImageSet
-from straylight.sources import load_natural
+from straylight.sources.photographs import load_natural
 from straylight.weights import load_weights
 
 pytestmark = pytest.mark.shared

@@ -8,7 +8,6 @@ import pytest
 
 from straylight.cli import main
 from straylight.errors import InputError
-from straylight.recipe import Recipe
 from straylight.study.cell import Cell
 from straylight.study.cells import cells_of
 from straylight.study.digests import Digests, locate
@@ -16,6 +15,7 @@ from straylight.study.document import Document
 from straylight.study.grid import Grid
 from straylight.study.matrix import expand
 from straylight.study.presets import preset
+from straylight.training.recipe import Recipe
 from studies import TINY, make_world
 
 ROOT = Path(__file__).parent.parent

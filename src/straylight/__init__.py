@@ -25,6 +25,7 @@ from straylight.errors import InputError as InputError
 from straylight.evaluate import predict_clean as predict_clean
 from straylight.evaluate import score as score
 from straylight.finetune import finetune as finetune
+from straylight.formats.reading import Reading as Reading
 from straylight.images import ImageSet as ImageSet
 from straylight.modelcard import load_classifier as load_classifier
 from straylight.models import ModelOptions as ModelOptions
@@ -32,12 +33,11 @@ from straylight.models import load_model as load_model
 from straylight.plan import Plan as Plan
 from straylight.preflight import Finding as Finding
 from straylight.preflight import preflight as preflight
-from straylight.reading import Reading as Reading
-from straylight.recipe import Recipe as Recipe
 from straylight.report import render as render
 from straylight.report import write_report as write_report
 from straylight.results import Audit as Audit
 from straylight.results import Perturbation as Perturbation
-from straylight.sources import load_natural as load_natural
+from straylight.sources.photographs import load_natural as load_natural
+from straylight.training.recipe import Recipe as Recipe
 
 __version__ = "0.1.0"

@@ -18,6 +18,7 @@ AUXILIARY = ("AuxLogits.", "aux1.", "aux2.")
 READING = {"pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "checkpoint_path", "cache_dir"}
 
 Normalisation = tuple[tuple[float, ...], tuple[float, ...]]  # mean, std
+IMAGENET: Normalisation = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
 def build_network(

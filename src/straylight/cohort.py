@@ -9,20 +9,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from straylight.arrays import NPZ, from_array, load_arrays, load_pair, of_split
-from straylight.containers import Container, is_container, open_container
 from straylight.errors import InputError, listed, quoted
-from straylight.hub import HF
-from straylight.hubrows import open_labelled
+from straylight.formats.arrays import NPZ, from_array, load_arrays, load_pair, of_split
+from straylight.formats.containers import Container, is_container, open_container
+from straylight.formats.hub import HF
+from straylight.formats.hubrows import open_labelled
+from straylight.formats.manifest import read_manifest
+from straylight.formats.medmnist import MEDMNIST, load_medmnist
+from straylight.formats.pictures import find_pictures
+from straylight.formats.reading import Reading
+from straylight.formats.selection import collect, read_pictures
+from straylight.formats.tables import PARQUET
 from straylight.images import ImageSet, Skipped
 from straylight.labels import names_in, number_array, number_names, numerals
-from straylight.manifest import read_manifest
-from straylight.medmnist import MEDMNIST, load_medmnist
 from straylight.multilabel import Names, findings_of
-from straylight.pictures import find_pictures
-from straylight.reading import Reading
-from straylight.selection import collect, read_pictures
-from straylight.tables import PARQUET
 from straylight.tensors import Labels, Shape
 
 

@@ -10,9 +10,9 @@ from straylight.classifier import Classifier
 from straylight.cohort import Cohort
 from straylight.errors import InputError, reason_of
 from straylight.progress import Silent, Tracker
-from straylight.recipe import PRETRAINED, RANDOM, Recipe
-from straylight.sampling import split
-from straylight.training import Training
+from straylight.training.recipe import PRETRAINED, RANDOM, Recipe
+from straylight.training.run import Training
+from straylight.training.sampling import split
 from straylight.weights import load_weights
 
 LINEAR = 2  # dimensions of a linear layer's weight

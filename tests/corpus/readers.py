@@ -24,18 +24,18 @@ import timm  # noqa: F401
 import torch
 from torch import nn
 
-from straylight.cache import VARIABLE
-from straylight.checkpoint import read_checkpoint
 from straylight.cohort import load_cohort
-from straylight.dicom import DicomView
 from straylight.errors import InputError
 from straylight.files import read_delta
+from straylight.formats.dicom import DicomView
+from straylight.formats.pictures import decode
+from straylight.formats.reading import Reading
 from straylight.modelcard import load_classifier
 from straylight.models import ModelOptions, load_model
-from straylight.pictures import decode
-from straylight.reading import Reading
 from straylight.report import write_report
-from straylight.sources import load_natural
+from straylight.sources.cache import VARIABLE
+from straylight.sources.photographs import load_natural
+from straylight.training.checkpoint import read_checkpoint
 from straylight.weights import load_weights
 
 SHAPE, NAMES = (3, 8, 8), ("dark", "light")

@@ -19,7 +19,7 @@ from straylight.images import ImageSet
 from straylight.plan import DEFAULT_METHODS, Plan, name_of
 from straylight.progress import progress
 from straylight.settings import parse_settings
-from straylight.sources import load_natural
+from straylight.sources.photographs import load_natural
 from straylight.surrogates import Adaptation
 from straylight.tensors import LEVELS
 from straylight.terminal import command_line, show

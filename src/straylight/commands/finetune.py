@@ -13,9 +13,12 @@ from straylight.backbones import own_normalisation
 from straylight.cohort import load_cohort
 from straylight.errors import InputError
 from straylight.finetune import finetune
+from straylight.formats.reading import Reading
 from straylight.progress import progress
-from straylight.reading import Reading
-from straylight.recipe import (
+from straylight.settings import parse_settings
+from straylight.tensors import Shape
+from straylight.terminal import print_json
+from straylight.training.recipe import (
     PRESETS,
     PRETRAINED,
     RANDOM,
@@ -26,9 +29,6 @@ from straylight.recipe import (
     Recipe,
     Sampling,
 )
-from straylight.settings import parse_settings
-from straylight.tensors import Shape
-from straylight.terminal import print_json
 
 
 def own(name: str, metavar: str) -> object:

@@ -8,9 +8,9 @@ from rich.console import Console
 
 from straylight.classifier import Classifier
 from straylight.cohort import Cohort, load_cohort
+from straylight.formats.reading import Reading
 from straylight.images import ImageSet
 from straylight.models import ModelOptions, load_model
-from straylight.reading import Reading
 from straylight.settings import parse_settings
 
 SHOWN = 3  # files that are named

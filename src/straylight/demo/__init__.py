@@ -27,10 +27,10 @@ from straylight.ledger import check_free
 from straylight.modelcard import load_classifier
 from straylight.plan import Plan
 from straylight.progress import Silent, Tracker
-from straylight.recipe import RANDOM, Recipe
 from straylight.results import Audit
-from straylight.sources import PHOTOS, load_natural
+from straylight.sources.photographs import PHOTOS, load_natural
 from straylight.tensors import Shape
+from straylight.training.recipe import RANDOM, Recipe
 
 SIZE = 64
 SHAPE: Shape = (3, SIZE, SIZE)

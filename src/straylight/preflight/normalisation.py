@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
+from straylight import backbones
 from straylight.classifier import Classifier
 from straylight.cohort import Cohort
 from straylight.counts import Proportion, wilson
@@ -65,9 +66,7 @@ class Reverse(nn.Module):
         return images.flip(1)
 
 
-IMAGENET = Normalisation(
-    "the mean and standard deviation of ImageNet", (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-)
+IMAGENET = Normalisation("the mean and standard deviation of ImageNet", *backbones.IMAGENET)
 USUAL = (
     Normalisation("images in [0, 1] as they are", (0.0,), (1.0,)),
     Normalisation("images from -1 to 1", (0.5,), (0.5,)),

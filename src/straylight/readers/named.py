@@ -3,14 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-from straylight.backbones import build_network, own_normalisation
+from straylight.backbones import IMAGENET, build_network, own_normalisation
 from straylight.errors import InputError
 from straylight.images import RGB
 from straylight.readers.brought import Brought, ModelOptions
 from straylight.weights import load_weights
 
 TIMM = "timm:"
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def read_named(spec: str, options: ModelOptions) -> Brought:
@@ -21,7 +20,7 @@ def read_named(spec: str, options: ModelOptions) -> Brought:
     network = build_network(architecture, {}, len(options.classes))
     load_weights(network, Path(options.weights))
     said: dict[str, Any] = getattr(network, "default_cfg", {})
-    mean, std = own_normalisation(architecture, {}) or (IMAGENET_MEAN, IMAGENET_STD)
+    mean, std = own_normalisation(architecture, {}) or IMAGENET
     return Brought(
         network,
         architecture,

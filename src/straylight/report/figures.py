@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from straylight.arrays import load_arrays
 from straylight.counts import Proportion
 from straylight.errors import InputError
 from straylight.files import read_delta
+from straylight.formats.arrays import load_arrays
 from straylight.report.tables import best_of_each_kind, interval, number, share
 from straylight.results import Audit, Perturbation
 from straylight.tensors import LEVELS, Delta, Images, Pixels, Shape, as_received, from_pixels

@@ -21,6 +21,7 @@ class Cell:
         inputs: What else it is run with, such as where its data lie: the same data elsewhere is the
             same cell.
         labels: What the study calls its parts, for tables.
+        methods: Of an audit: two of one part of the grid differ in them only.
         needs: The cells whose results it starts from.
         cost: What it is expected to take.
     """
@@ -29,6 +30,7 @@ class Cell:
     identity: Json
     inputs: Any = None
     labels: Json = field(default_factory=dict)
+    methods: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     cost: Cost = field(default_factory=Cost)
 
@@ -45,7 +47,8 @@ class Cell:
             f"{key} {value}" if key in NUMBERED else str(value)
             for key, value in self.labels.items()
         )
-        return " ".join([self.kind, *said])
+        with_what = f": {', '.join(self.methods)}" if self.methods else ""
+        return " ".join([self.kind, *said]) + with_what
 
 
 NUMBERED = ("photographs", "zeta", "eps_levels", "seed", "training_seed")

@@ -4,12 +4,13 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cache
 
+from straylight.formats.reading import Reading
+from straylight.plan import name_of
 from straylight.provenance import versions
-from straylight.reading import Reading
-from straylight.recipe import PRETRAINED, RANDOM
 from straylight.study.cell import Cell, unique
 from straylight.study.cost import of_audit, of_training
 from straylight.study.grid import Entry, Grid
+from straylight.training.recipe import PRETRAINED, RANDOM
 
 Digest = Callable[[str, Reading | None], str]
 
@@ -103,6 +104,7 @@ def audit_of(entry: Entry, training: Cell | None, threads: int, digest: Digest) 
         },
         inputs=Inputs(entry, digests, threads),
         labels=entry.labels,
+        methods=tuple(dict.fromkeys(name_of(m) for m in (*plan.untargeted, *plan.targeted))),
         needs=() if training is None else (training.id,),
         cost=of_audit(
             plan,

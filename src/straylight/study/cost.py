@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from straylight.attacks import CONTROLS, Sequential
 from straylight.plan import Plan, jobs
-from straylight.recipe import Recipe
+from straylight.training.recipe import Recipe
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,9 +7,9 @@ from glob import glob
 from pathlib import Path
 
 from straylight.errors import InputError
-from straylight.manifest import read_manifest
-from straylight.reading import Reading
-from straylight.tables import PARQUET
+from straylight.formats.manifest import read_manifest
+from straylight.formats.reading import Reading
+from straylight.formats.tables import PARQUET
 
 # Known by name, without a file.
 MADE = ("builtin:", "medmnist:", "hf:", "python:", "timm:", "torchvision:", "pretrained", "none")

@@ -5,10 +5,9 @@ from typing import Any
 
 from straylight.attacks import parse_method
 from straylight.errors import InputError
+from straylight.formats.reading import Reading
 from straylight.models import ModelOptions
 from straylight.plan import Plan
-from straylight.reading import Reading
-from straylight.recipe import Recipe
 from straylight.schema import Json
 from straylight.settings import parse_settings
 from straylight.study.cost import Throughput
@@ -18,6 +17,7 @@ from straylight.study.presets import preset
 from straylight.study.schema import check, made
 from straylight.surrogates import Adaptation
 from straylight.tensors import LEVELS, Shape
+from straylight.training.recipe import Recipe
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from straylight.errors import InputError
-from straylight.recipe import PRESETS
+from straylight.training.recipe import PRESETS
 
 
 def preset(name: str) -> dict[str, Any]:

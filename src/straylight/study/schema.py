@@ -9,11 +9,11 @@ import jsonschema
 from jsonschema.exceptions import best_match
 
 from straylight.models import ModelOptions
-from straylight.recipe import Recipe
 from straylight.schema import Json
 from straylight.study.cost import Throughput
 from straylight.study.document import Document, Place
 from straylight.surrogates import Adaptation
+from straylight.training.recipe import Recipe
 
 T = TypeVar("T")
 TEXT: Json = {"type": "string", "minLength": 1}

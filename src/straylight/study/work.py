@@ -12,16 +12,16 @@ from straylight.attacks import ATTACKS, describe
 from straylight.audit import run
 from straylight.cohort import Cohort, load_cohort
 from straylight.finetune import finetune, public_network
+from straylight.formats.reading import Reading
 from straylight.images import ImageSet
 from straylight.ledger import PREDICTIONS
 from straylight.modelcard import load_classifier
 from straylight.models import load_model
 from straylight.progress import Tracker
-from straylight.reading import Reading
 from straylight.report import write_report
 from straylight.results import Audit, Perturbation
 from straylight.schema import Json
-from straylight.sources import load_natural
+from straylight.sources.photographs import load_natural
 from straylight.study.cell import Cell
 from straylight.study.cells import Inputs
 from straylight.tensors import Shape

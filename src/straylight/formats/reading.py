@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from straylight.dicom import DicomView
+from straylight.formats.dicom import DicomView
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,12 +16,12 @@ from pathlib import Path
 
 import PIL
 
-from straylight import pictures, selection
 from straylight.errors import quoted
+from straylight.formats import pictures, selection
+from straylight.formats.pixelfile import UnreadableError, digest, mapped, read, write_pixels
+from straylight.formats.selection import Selection, collect
 from straylight.images import ImageSet, Skipped
 from straylight.jsons import parse_json
-from straylight.pixelfile import UnreadableError, digest, mapped, read, write_pixels
-from straylight.selection import Selection, collect
 from straylight.tensors import Shape
 
 VARIABLE = "STRAYLIGHT_CACHE"

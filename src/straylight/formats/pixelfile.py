@@ -9,7 +9,7 @@ from typing import BinaryIO
 import numpy as np
 import torch
 
-from straylight.selection import File, Selection
+from straylight.formats.selection import File, Selection
 from straylight.tensors import Pixels, Shape
 
 

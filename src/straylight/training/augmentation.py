@@ -5,8 +5,8 @@ import math
 import torch
 import torch.nn.functional as F
 
-from straylight.recipe import Recipe
 from straylight.tensors import Images
+from straylight.training.recipe import Recipe
 
 
 def augment(images: Images, recipe: Recipe, generator: torch.Generator) -> Images:

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from straylight.errors import InputError, listed, quoted, reason_of
+from straylight.formats.pictures import fit
 from straylight.images import RGB, ImageSet
 from straylight.limits import RATIO, is_bomb
-from straylight.pictures import fit
 from straylight.tensors import Shape
 
 NPZ = ".npz"

@@ -2,7 +2,7 @@
 
 import math
 
-from straylight.recipe import Recipe
+from straylight.training.recipe import Recipe
 
 
 def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:

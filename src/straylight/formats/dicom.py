@@ -17,8 +17,8 @@ from pydicom.errors import InvalidDicomError
 from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi_lut, pixel_array
 from pydicom.uid import AllTransferSyntaxes
 
-from straylight.deflated import MAGIC, PREAMBLE, inflates_too_far
 from straylight.errors import InputError, quoted
+from straylight.formats.deflated import MAGIC, PREAMBLE, inflates_too_far
 from straylight.limits import RATIO
 
 INVERSE = "INVERSE"

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from straylight.containers import Container
-from straylight.deflated import MAGIC, PREAMBLE
-from straylight.dicom import DicomView, is_dicom, read_dicom
 from straylight.errors import reason_of
+from straylight.formats.containers import Container
+from straylight.formats.deflated import MAGIC, PREAMBLE
+from straylight.formats.dicom import DicomView, is_dicom, read_dicom
+from straylight.formats.unheard import unheard
 from straylight.images import RGB
 from straylight.tensors import Shape
-from straylight.unheard import unheard
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"})
 DICOM_SUFFIXES = frozenset({".dcm", ".dicom"})

@@ -7,18 +7,18 @@ import numpy as np
 import torch
 from PIL import Image
 
-from straylight.arrays import from_array, load_arrays
-from straylight.cache import load_cached
-from straylight.containers import Container
-from straylight.drawings import DRAWINGS
 from straylight.errors import InputError, listed
-from straylight.hub import HF
-from straylight.hubrows import open_photographs
+from straylight.formats.arrays import from_array, load_arrays
+from straylight.formats.containers import Container
+from straylight.formats.hub import HF
+from straylight.formats.hubrows import open_photographs
+from straylight.formats.pictures import find_pictures, fit
+from straylight.formats.selection import collect, fingerprint, select
+from straylight.formats.shards import is_source, open_source
 from straylight.images import ImageSet
-from straylight.paper import IMAGENET, OPENIMAGES, draw_as_paper
-from straylight.pictures import find_pictures, fit
-from straylight.selection import collect, fingerprint, select
-from straylight.shards import is_source, open_source
+from straylight.sources.cache import load_cached
+from straylight.sources.drawings import DRAWINGS
+from straylight.sources.paper import IMAGENET, OPENIMAGES, draw_as_paper
 from straylight.tensors import Shape
 
 PHOTOS = "builtin:photos"

@@ -12,8 +12,8 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from straylight.errors import InputError, reason_of
+from straylight.formats.tars import open_tar, regular_files
 from straylight.limits import LARGEST, RATIO, is_bomb
-from straylight.tars import open_tar, regular_files
 
 ZIP, TAR = (".zip",), (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 

@@ -9,9 +9,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 from straylight.errors import InputError
-from straylight.hub import Split, open_split
-from straylight.reading import Reading
-from straylight.selection import File, Selection, fingerprint
+from straylight.formats.hub import Split, open_split
+from straylight.formats.reading import Reading
+from straylight.formats.selection import File, Selection, fingerprint
 
 BUFFER = 1000  # rows that a draw chooses among at a time
 

@@ -6,8 +6,8 @@ from contextlib import ExitStack, contextmanager
 from os.path import exists
 from pathlib import Path
 
-from straylight.containers import Container, is_container, open_container, readable
 from straylight.errors import InputError
+from straylight.formats.containers import Container, is_container, open_container, readable
 
 BRACES = re.compile(r"\{([^{}]*(?:,|\.\.)[^{}]*)\}")
 RANGE = re.compile(r"(\d+)\.\.(\d+)")

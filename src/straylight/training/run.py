@@ -9,16 +9,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from straylight.augmentation import augment
-from straylight.checkpoint import Checkpoint, read_checkpoint
 from straylight.classifier import Classifier
 from straylight.cohort import Cohort
 from straylight.errors import InputError
 from straylight.modelcard import ModelCard, save_classifier
-from straylight.recipe import Recipe
-from straylight.sampling import balanced_order, oversample
-from straylight.schedule import learning_rate
 from straylight.tensors import Images, Labels
+from straylight.training.augmentation import augment
+from straylight.training.checkpoint import Checkpoint, read_checkpoint
+from straylight.training.recipe import Recipe
+from straylight.training.sampling import balanced_order, oversample
+from straylight.training.schedule import learning_rate
 
 CHECKPOINT = "checkpoint.safetensors"
 

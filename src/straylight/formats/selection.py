@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from straylight.containers import Container
-from straylight.dicom import DicomView
 from straylight.errors import InputError, quoted
+from straylight.formats.containers import Container
+from straylight.formats.dicom import DicomView
+from straylight.formats.pictures import decode
 from straylight.images import ImageSet, Skipped
-from straylight.pictures import decode
 from straylight.tensors import Shape
 
 SETTLED = 2.0  # seconds without a change

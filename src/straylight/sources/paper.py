@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from straylight.containers import Container, Folder
 from straylight.errors import InputError
-from straylight.pictures import SUFFIXES
+from straylight.formats.containers import Container, Folder
+from straylight.formats.pictures import SUFFIXES
 
 IMAGENET, OPENIMAGES = "imagenet:", "openimages:"
 N, SEED = 100_000, 111

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from straylight.errors import InputError, quoted
-from straylight.tables import LONGEST, MOST_ROWS, read_columns, unfit
+from straylight.formats.tables import LONGEST, MOST_ROWS, read_columns, unfit
 
 
 @dataclass(frozen=True)
