@@ -179,6 +179,16 @@ def test_a_dry_run_lists_cells_and_what_they_take(
     assert not (tmp_path / "tiny").exists()
 
 
+@pytest.mark.parametrize("words", [["a=1", "--set", "root=elsewhere"], ["a=1", "root=elsewhere"]])
+def test_several_variables_are_given_either_way(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = make_world(tmp_path / "w") / "tiny.toml"
+    file.write_text(file.read_text().replace("[variables]", "[variables]\na = '2'"))
+    main(["study", str(file), "--dry-run", "--set", *words])
+    assert "Not here: elsewhere/medical/test" in capsys.readouterr().out
+
+
 def test_a_brought_model_is_audited_without_a_training(tmp_path: Path) -> None:
     text = TINY.replace("size = 32", 'model = "timm:test_resnet"\n').replace(
         'training = { backbone = "test_resnet", weights = "none" }',

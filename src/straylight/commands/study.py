@@ -3,6 +3,7 @@
 import sys
 from collections import Counter
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -40,7 +41,7 @@ class StudyCommand:
     """The grid (TOML): see docs/study.md."""
     out: Path | None = None
     """Folder of the study (default: the file's name without .toml, in the working folder)."""
-    set: tuple[str, ...] = ()
+    set: tyro.conf.UseAppendAction[tuple[tuple[str, ...], ...]] = ()
     """Variables of the file, as NAME=VALUE, such as data=/mnt/images."""
     dry_run: bool = False
     """List the cells and what they are expected to take, and run nothing."""
@@ -52,7 +53,7 @@ class StudyCommand:
     """Of --engine ray: a running cluster to join, such as auto or ray://HEAD:10001."""
 
     def run(self, out: Console, err: Console) -> None:
-        document = Document(self.file, dict(map(parse_variable, self.set)))
+        document = Document(self.file, dict(map(parse_variable, chain(*self.set))))
         grid = Grid(document)
         study = self.out or Path(self.file.stem)
         if self.workers < 1:
