@@ -1,9 +1,9 @@
-"""Peers of our attacks, as attacks that an audit can run: ART's, and a recipe that is not ours.
+"""Peers of our attacks, as attacks that an audit can run: ART's, and published recipes.
 
     pip install adversarial-robustness-toolbox
 
 They are given the same classifier, photographs and budget, and scored in the same way. Importing this
-module enters them in the catalogue (`art`, `spgd`).
+module enters them in the catalogue (`art`, `spgd`, `df-uap`, `cos-uap`).
 """
 
 import random
@@ -15,10 +15,12 @@ import numpy as np
 import torch
 from art.attacks.evasion import TargetedUniversalPerturbation, UniversalPerturbation
 from art.estimators.classification import PyTorchClassifier
+from torch import Tensor
 
 from straylight import Ball, Classifier, ImageSet
 from straylight.attacks import ATTACKS, Entry, Snapshot, ThreatModel
-from straylight.attacks.losses import cross_entropy_loss
+from straylight.attacks.losses import cosine_loss, cross_entropy_loss, margin_loss
+from straylight.tensors import Logits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +132,66 @@ class Spgd:
                 yield Snapshot(delta, seen)
 
 
+@dataclass(frozen=True, kw_only=True)
+class DfUap:
+    """Adam on batches of 32, and the margin bounded at 10, as published.
+
+    Zhang et al. 2020, https://github.com/phibenz/uap_virtual_data.pytorch (L-infinity, 10/255, a step of
+    0.005: here the same share of the radius). L2, which the paper has not: steps of that share of the
+    radius as well, spread over all pixels.
+    """
+
+    steps: int = 100
+    batch_size: int = 32
+
+    takes_target: ClassVar[bool] = False
+    threat_model: ClassVar[ThreatModel] = "T1"
+
+    def planned(self, n_photographs: int, n_classes: int, cost: int = 2) -> int:
+        return self.steps * self.batch_size
+
+    def loss(self, logits: Logits, clean: Logits) -> Tensor:
+        """Loss of each image."""
+        return margin_loss(logits, clean, None, kappa=10.0)
+
+    def __call__(
+        self,
+        classifier: Classifier,
+        photographs: ImageSet,
+        ball: Ball,
+        *,
+        target: int | None,
+        generator: torch.Generator,
+    ) -> Iterator[Snapshot]:
+        clean = classifier.logits_all(photographs)
+        # A random start, since the cosine is flat at zero.
+        noise = torch.randn(1, *photographs.shape, generator=generator)
+        delta = (ball.scale(noise) * 0.01).requires_grad_()
+        share = 0.005 / (10 / 255) * ball.eps
+        rate = share if ball.norm == "linf" else share / delta.numel() ** 0.5
+        optimiser = torch.optim.Adam([delta], lr=rate)
+        for step in range(self.steps):
+            batch = torch.randint(len(photographs), (self.batch_size,), generator=generator)
+            logits = classifier((photographs.images(batch) + delta).clamp(0, 1))
+            (delta.grad,) = torch.autograd.grad(self.loss(logits, clean[batch]).mean(), delta)
+            optimiser.step()
+            with torch.no_grad():
+                delta.copy_(ball.project(delta))
+            yield Snapshot(delta.detach().clone(), (step + 1) * self.batch_size)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CosUap(DfUap):
+    """The same with the cosine of the logits for its loss.
+
+    Zhang et al. 2021, https://arxiv.org/abs/2103.11402.
+    """
+
+    def loss(self, logits: Logits, clean: Logits) -> Tensor:
+        """Loss of each image."""
+        return cosine_loss(logits, clean, None)
+
+
 ATTACKS["art"] = Entry(
     Art,
     "ART's universal perturbation",
@@ -141,4 +203,16 @@ ATTACKS["spgd"] = Entry(
     "projected gradient on large batches",
     "Co et al. 2021",
     "https://github.com/kenny-co/sgd-uap-torch",
+)
+ATTACKS["df-uap"] = Entry(
+    DfUap,
+    "Adam on the bounded margin",
+    "Zhang et al. 2020",
+    "https://arxiv.org/abs/2007.06189",
+)
+ATTACKS["cos-uap"] = Entry(
+    CosUap,
+    "Adam on the cosine of the logits",
+    "Zhang et al. 2021",
+    "https://arxiv.org/abs/2103.11402",
 )

@@ -258,9 +258,8 @@ def cell_name(name: str, audit: Json) -> str:
     task, *special = re.sub(r"-l(2|inf)-.*", "", name).split("-")
     words = {"100": "100 photographs", "scratch": "from scratch", "squeezenet": "SqueezeNet"}
     words |= {
-        "gap": "",
         "unaligned": "",
-        "sga": "",
+        "deepfool": "",
         "t2": "",
         "targets": "",
     }  # cells for a method, of the same classifier and photographs

@@ -1,7 +1,9 @@
 """Every attack against the closed form, and what all attacks promise."""
 
 import itertools
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -27,9 +29,10 @@ from straylight.attacks import (
     parse_method,
 )
 from straylight.attacks.auto import expected_fooling, hold_out
+from straylight.attacks.descent import descend
 from straylight.attacks.features import Features
 from straylight.attacks.losses import cosine_loss, cross_entropy_loss, margin, margin_loss
-from straylight.ball import Ball
+from straylight.ball import Ball, Norm
 from straylight.classifier import Classifier, count_passes
 from straylight.errors import InputError
 from straylight.images import ImageSet
@@ -165,6 +168,65 @@ def test_gradient_makes_one_forward_and_one_backward_a_draw() -> None:
     with count_passes(classifier) as passes:
         last(Gradient(steps=3, batch_size=7), classifier, photographs, Ball("l2", 1.0))
     assert (passes.forward, passes.backward) == (20 + 21, 21)
+
+
+def test_gradient_labels_no_more_photographs_than_its_steps_may_look_at() -> None:
+    classifier, photographs, _ = linear_problem((1, 8, 8), n=20)
+    with count_passes(classifier) as passes:
+        last(Gradient(steps=2, batch_size=7), classifier, photographs, Ball("l2", 1.0))
+    assert (passes.forward, passes.backward) == (14 + 14, 14)
+
+
+@pytest.mark.parametrize("norm", ["l2", "linf"])
+def test_one_step_finds_the_best_perturbation_of_a_linear_classifier(norm: Norm) -> None:
+    classifier, photographs, linear = linear_problem((3, 8, 8))
+    weight = linear.weight[None]
+    way = weight.sign() if norm == "linf" else weight / weight.norm()
+    delta = last(Gradient(steps=1), classifier, photographs, Ball(norm, 0.01))
+    torch.testing.assert_close(delta, -0.01 * way)
+
+
+@pytest.mark.parametrize("norm", ["l2", "linf"])
+def test_a_warm_start_goes_on_from_where_it_ended(norm: Norm, tmp_path: Path) -> None:
+    classifier, photographs, linear = linear_problem((3, 8, 8))
+    ball = Ball(norm, 0.01)
+    start = ball.scale(torch.randn(1, 3, 8, 8, generator=rng()))
+    np.save(tmp_path / "start.npy", start.numpy())
+    weight = linear.weight[None]
+    way = weight.sign() if norm == "linf" else weight / weight.norm()
+    delta = last(
+        Gradient(steps=1, start=str(tmp_path / "start.npy")), classifier, photographs, ball
+    )
+    torch.testing.assert_close(delta, ball.project(start - 0.01 * way))
+
+
+def test_l2_steps_are_those_of_torch_on_normalised_gradients() -> None:
+    photographs, ball, n = grey_photographs(20, (1, 8, 8)), Ball("l2", 0.7), 12
+    curvature = torch.rand(1, 1, 8, 8, generator=rng())
+
+    def loss(batch: torch.Tensor, delta: torch.Tensor) -> torch.Tensor:
+        images = photographs.images(batch)
+        return (curvature * (images + delta - 0.3).square()).sum((1, 2, 3)).mean()
+
+    found = [
+        snapshot.delta
+        for snapshot in descend(
+            loss, photographs, ball, steps=n, batch_size=5, generator=rng(), start=None
+        )
+    ]
+    generator, delta = rng(), torch.zeros(1, 1, 8, 8, requires_grad=True)
+    optimiser = torch.optim.SGD([delta], lr=ball.eps, momentum=0.9)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, n, eta_min=ball.eps / 20)
+    for expected in found:
+        optimiser.zero_grad()
+        loss(torch.randint(20, (5,), generator=generator), delta).backward()  # type: ignore[no-untyped-call]
+        assert delta.grad is not None
+        delta.grad /= delta.grad.norm()
+        optimiser.step()
+        schedule.step()
+        with torch.no_grad():
+            delta.mul_(min(1.0, ball.eps / float(delta.norm())))
+        torch.testing.assert_close(expected, delta.detach())
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ from straylight.ball import Ball
 from straylight.images import ImageSet
 from straylight.tensors import Batch, Delta
 
+MOMENTUM = 0.9
+
 
 def descend(
     loss: Callable[[Batch, Delta], Tensor],
@@ -22,10 +24,16 @@ def descend(
     generator: torch.Generator,
     start: Delta | None = None,
 ) -> Iterator[Snapshot]:
-    """Go down `loss` on mini-batches of photographs, projecting after each step.
+    r"""Go down `loss` on mini-batches of photographs, projecting after each step.
 
-    L-infinity: Adam, step `ball.eps` / 8. L2: steps along the normalised gradient with momentum 0.9, of
-    length `ball.eps` / 20. Both lengths fall to 1/20 along a cosine.
+    .. math:: v \leftarrow \mu\,v + g / \|g\|_2, \qquad
+              \delta \leftarrow \Pi_\epsilon\bigl(\delta - \epsilon\,c_t\,s(v)\bigr)
+
+    with the gradient :math:`g` of the batch, :math:`\mu = 0.9`, :math:`s(v) = v` for L2 and
+    :math:`\mathrm{sign}(v)` for L-infinity, and :math:`c_t` that falls from 1 to 1/20 along a cosine:
+    the first step reaches the surface of the ball, so few steps go far. Momentum of normalised
+    gradients is MI-FGSM's (Dong et al. 2018, https://arxiv.org/abs/1710.06081, there on one image, with
+    equal steps that sum to the radius, and the L1 norm).
 
     Args:
         loss: Of a batch (indices of photographs) and a perturbation (1, C, H, W); a scalar.
@@ -39,20 +47,16 @@ def descend(
     Yields:
         The perturbation after each step.
     """
-    delta = (
-        torch.zeros(1, *photographs.shape) if start is None else start.clone()
-    ).requires_grad_()
-    optimiser = step_rule(delta, ball)
-    peak = optimiser.param_groups[0]["lr"]
+    delta = torch.zeros(1, *photographs.shape) if start is None else start.clone()
+    velocity = torch.zeros_like(delta)
     for step in range(steps):
         batch = torch.randint(len(photographs), (batch_size,), generator=generator)
-        (grad,) = torch.autograd.grad(loss(batch, delta), delta)
-        delta.grad = grad / grad.norm().clamp(min=1e-12) if ball.norm == "l2" else grad
-        optimiser.param_groups[0]["lr"] = peak * cosine(step, steps)
-        optimiser.step()
-        with torch.no_grad():
-            delta.copy_(ball.project(delta))
-        yield Snapshot(delta.detach().clone(), (step + 1) * batch_size)
+        point = delta.detach().requires_grad_()
+        (grad,) = torch.autograd.grad(loss(batch, point), point)
+        velocity = MOMENTUM * velocity + grad / grad.norm().clamp(min=1e-12)
+        way = velocity.sign() if ball.norm == "linf" else velocity
+        delta = ball.project(delta - ball.eps * cosine(step, steps) * way)
+        yield Snapshot(delta, (step + 1) * batch_size)
 
 
 def nudge(photographs: ImageSet, ball: Ball, generator: torch.Generator) -> Delta:
@@ -62,13 +66,6 @@ def nudge(photographs: ImageSet, ball: Ball, generator: torch.Generator) -> Delt
     step needs a place to go down from: otherwise rounding errors choose the way.
     """
     return ball.scale(torch.randn(1, *photographs.shape, generator=generator)) * 0.01
-
-
-def step_rule(delta: Delta, ball: Ball) -> torch.optim.Optimizer:
-    """Return Adam for L-infinity, and momentum (on normalised gradients) for L2."""
-    if ball.norm == "linf":
-        return torch.optim.Adam([delta], lr=ball.eps / 8)
-    return torch.optim.SGD([delta], lr=ball.eps / 20, momentum=0.9)
 
 
 def cosine(step: int, steps: int) -> float:

@@ -34,7 +34,8 @@ class Gradient:
     :math:`\max(\max_{j \ne t} z_j - z_t, -\kappa)`. Other losses: `straylight.attacks.losses`.
     The steps are those of `descend`.
     Differs from the papers: images are clipped to [0, 1] while crafting, since the victim will see
-    them clipped; labels of photographs are the classifier's own predictions; the L2 rule.
+    them clipped; labels of photographs are the classifier's own predictions; the steps. Of more
+    photographs than the steps would look at, so many are drawn, and only they are labelled.
 
     Attributes:
         steps: Number of updates.
@@ -78,6 +79,9 @@ class Gradient:
         target: int | None,
         generator: torch.Generator,
     ) -> Iterator[Snapshot]:
+        if len(photographs) > self.steps * self.batch_size:
+            order = torch.randperm(len(photographs), generator=generator)
+            photographs = photographs.subset(order[: self.steps * self.batch_size])
         clean = torch.zeros(len(photographs), len(classifier.class_names))
         if target is None:
             clean = classifier.logits_all(photographs)
