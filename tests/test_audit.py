@@ -14,11 +14,13 @@ import torch
 from straylight.archive import load_audit
 from straylight.attacks import Attack, Auto, Disrupt, Gradient, Lift, Method, Sequential
 from straylight.audit import run
+from straylight.ball import Ball
 from straylight.classifier import Classifier
 from straylight.cohort import Cohort, load_cohort
 from straylight.errors import InputError
 from straylight.evaluate import predict_clean, score
 from straylight.finetune import finetune, public_network
+from straylight.folding import fold
 from straylight.images import ImageSet
 from straylight.plan import Plan, jobs
 from straylight.progress import Silent
@@ -499,7 +501,20 @@ def test_a_warm_start_goes_on_from_a_saved_perturbation(
     found = audit.perturbations[0]
     digest = hashlib.sha256(np.load(file).tobytes()).hexdigest()
     assert found.method["start_sha256"] == digest
-    assert not np.array_equal(np.load(file), np.load(tmp_path / "warm" / found.file))
+    begun, ended = np.load(file), np.load(tmp_path / "warm" / found.file)
+    assert not np.array_equal(begun, ended)
+    generator, folded = torch.Generator().manual_seed(0), fold(classifier)
+    drawn = photographs.subset(torch.randperm(len(photographs), generator=generator)[:4])
+    (step,) = Gradient(steps=1, batch_size=4).descend(
+        folded,
+        drawn,
+        folded.logits_all(drawn),
+        Ball("l2", audit.budget.eps),
+        target=None,
+        generator=generator,
+        start=torch.from_numpy(begun),
+    )
+    np.testing.assert_allclose(ended, step.delta.numpy(), atol=1e-6)
     with pytest.raises(InputError, match="cannot be read as a perturbation"):
         replace(plan, methods=(Gradient(start="absent.npy"),)).settings()
     np.save(tmp_path / "small.npy", np.zeros((1, 3, 8, 8), np.float32))
