@@ -521,3 +521,30 @@ def test_a_warm_start_goes_on_from_a_saved_perturbation(
     small = replace(plan, methods=(Gradient(start=str(tmp_path / "small.npy")),))
     with pytest.raises(InputError, match=r"shape \(3, 8, 8\).*the images have shape"):
         run(small, classifier, photographs, cohort, tmp_path / "small")
+
+
+@pytest.mark.parametrize(("times", "size"), [(float("nan"), "nan"), (2.0, r"\d")])
+def test_a_perturbation_beyond_the_budget_is_not_scored(
+    parts: tuple[Classifier, ImageSet, Cohort],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    times: float,
+    size: str,
+) -> None:
+    honest = Ball.project
+    monkeypatch.setattr(Ball, "project", lambda ball, delta: honest(ball, delta) * times)
+    with pytest.raises(
+        InputError, match=f"gradient made a perturbation of size {size}.*not scored"
+    ):
+        run(PLAN, *parts, tmp_path / "audit")
+    assert not (tmp_path / "audit" / "audit.json").exists()
+
+
+def test_outputs_that_are_no_numbers_are_not_counted(
+    parts: tuple[Classifier, ImageSet, Cohort],
+) -> None:
+    classifier, _, cohort = parts
+    clean = predict_clean(classifier, cohort)
+    delta = torch.full((1, 3, 32, 32), float("nan"))
+    with pytest.raises(InputError, match="gives NaN for 24 of 24 images"):
+        score(classifier, delta, clean)

@@ -12,6 +12,7 @@ import torch
 from straylight.attacks import CONTROLS, Method, PhaseRandomised, Source, ThreatModel, describe
 from straylight.ball import Ball
 from straylight.classifier import Classifier, Passes, count_passes
+from straylight.errors import InputError
 from straylight.evaluate import Clean, count, predict_attacked, score
 from straylight.files import read_delta, write_array
 from straylight.images import ImageSet
@@ -21,6 +22,8 @@ from straylight.progress import Tracker
 from straylight.results import Perturbation
 from straylight.schema import Json
 from straylight.tensors import Delta, Labels
+
+ROUNDING = 1 + 1e-4  # of float32, in the size of a perturbation on the surface of the ball
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,6 +160,7 @@ class Bench:
 
     def record(self, name: str, delta: Delta, passes: Passes, **fields: Any) -> Perturbation:  # noqa: ANN401
         """Score a perturbation, write its file, and enter it in the ledger."""
+        check_inside(name, delta, self.ball)
         slug = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-").lower()
         own = f"{len(self.ledger.finished):02d}-{slug}.npy"
         file = f"{PERTURBATIONS}/{own}"
@@ -176,6 +180,22 @@ class Bench:
         )
         self.ledger.add(perturbation)
         return perturbation
+
+
+def check_inside(name: str, delta: Delta, ball: Ball) -> None:
+    """Refuse a perturbation that the budget does not allow.
+
+    A classifier takes NaN for its first class, so it would be counted as a strong attack.
+
+    Raises:
+        InputError: If it is not finite, or larger than the radius.
+    """
+    size = ball.size(delta)
+    if not size <= ball.eps * ROUNDING:  # also false for NaN
+        raise InputError(
+            f"{name} made a perturbation of size {size:.6g}, the {ball.norm} budget is {ball.eps:.6g}: "
+            "it is not scored. The attack is wrong, or the model has gradients that are not finite."
+        )
 
 
 def write_labels(path: Path, labels: Labels) -> None:

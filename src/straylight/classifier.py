@@ -76,9 +76,19 @@ class Classifier(nn.Module):
         return torch.as_tensor(self(images))
 
     def predict(self, images: Images) -> Labels:
-        """Return the class of the largest logit for each image."""
+        """Return the class of the largest logit for each image.
+
+        Raises:
+            InputError: If an output is NaN: its `argmax` would look like a class.
+        """
         with torch.no_grad():
-            return torch.as_tensor(self(images).argmax(1))
+            logits = self(images)
+        if bad := int(logits.isnan().any(1).sum()):
+            raise InputError(
+                f"{self.spec} gives NaN for {bad} of {len(images)} images: they have no class, and cannot "
+                "be counted. Look at the model in float32 on such images."
+            )
+        return torch.as_tensor(logits.argmax(1))
 
     def predict_all(self, images: ImageSet, batch_size: int = 64) -> Labels:
         """Return the predictions for a whole set."""
