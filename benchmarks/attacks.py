@@ -104,7 +104,11 @@ def cells() -> list[Cell]:
         Cell("skin", "l2-1", GAP),
         Cell("skin", "l2-4", GAP),
         Cell("skin", "l2-2", GAP[1:], options=("--photographs", "100"), label="100"),
-        *(Cell("skin", "l2-2", GAP[1:], options=("--seed", k), label=f"seed{k}") for k in "12"),
+        *(
+            Cell("skin", budget, GAP[1:], options=("--seed", k), label=f"seed{k}")
+            for budget in MAIN_BUDGETS
+            for k in "12"
+        ),
         Cell("skin", "l2-2", [ART, "art:inner=deepfool"], label="deepfool"),
         Cell("skin", "l2-2", RACE, options=("--curve", "5"), label="race"),
     ]

@@ -176,26 +176,49 @@ def hit_of(item: Json, audit: Json) -> Proportion:
 
 def gap_table(audits: dict[str, Json]) -> str:
     """Lay out, cell by cell, what is left of the best oracle's rate without a medical image."""
-    head = ["cell", "noise", "`auto@photographs`", "`auto`", "best oracle", "share before", "after"]
-    rows = [head]
-    shares: list[list[float]] = []
+    shares = list(filter(all, map(shares_of, filter(has_oracle, audits.values()))))
+    before, after = (
+        f"{100 * sum(parts) / len(parts):.0f} %" for parts in zip(*shares, strict=True)
+    )
+    return f"{shares_table(audits)}\n| mean |  |  |  |  | {before} | {after} |"
+
+
+def shares_table(audits: dict[str, Json]) -> str:
+    """Lay out the same without the mean, where cells differ too much for one."""
+    rows = [
+        ["cell", "noise", "`auto@photographs`", "`auto`", "best oracle", "share before", "after"]
+    ]
     for name, audit in audits.items():
-        made = by_name(audit)
-        oracles = [item for item in made.values() if item["role"] == "reference"]
-        if "auto" not in made or not oracles:
-            continue
-        oracle = best(oracles)
-        row = [cell_name(name, audit), rate(fooled(noise_of(audit)))]
-        found = [made.get("auto@photographs"), made["auto"]]
-        row += ["" if item is None else rate(fooled(item)) for item in found]
-        row += [f"{rate(fooled(oracle))} `{oracle['name']}`"]
-        of_oracle = [fooled(item).rate / fooled(oracle).rate for item in found if item is not None]
-        row += [f"{100 * part:.0f} %" for part in of_oracle] if all(found) else ["", ""]
-        shares += [of_oracle] if all(found) else []
-        rows.append(row)
-    means = [f"{100 * sum(parts) / len(parts):.0f} %" for parts in zip(*shares, strict=True)]
-    rows.append(["mean", "", "", "", "", *means])
+        if has_oracle(audit):
+            oracle = oracle_of(audit)
+            rates = ["" if item is None else rate(fooled(item)) for item in autos_of(audit)]
+            shares = [f"{100 * share:.0f} %" if share else "" for share in shares_of(audit)]
+            row = [cell_name(name, audit), rate(fooled(noise_of(audit))), *rates]
+            rows.append([*row, f"{rate(fooled(oracle))} `{oracle['name']}`", *shares])
     return markdown(rows)
+
+
+def has_oracle(audit: Json) -> bool:
+    """Tell whether there are an `auto` and an oracle to compare."""
+    made = by_name(audit)
+    return "auto" in made and any(item["role"] == "reference" for item in made.values())
+
+
+def oracle_of(audit: Json) -> Json:
+    """Return the strongest perturbation that was made with medical images."""
+    return best([item for item in by_name(audit).values() if item["role"] == "reference"])
+
+
+def autos_of(audit: Json) -> list[Json | None]:
+    """Return `auto` on photographs as they are, if it was run, and `auto`."""
+    made = by_name(audit)
+    return [made.get("auto@photographs"), made["auto"]]
+
+
+def shares_of(audit: Json) -> list[float | None]:
+    """Return what both reach of the best oracle's rate."""
+    whole = fooled(oracle_of(audit)).rate
+    return [None if item is None else fooled(item).rate / whole for item in autos_of(audit)]
 
 
 def costs_table(audits: dict[str, Json]) -> str:
@@ -300,6 +323,7 @@ LAYOUTS: dict[str, Callable[[dict[str, Json]], str]] = {
     "targeted": targeted_table,
     "classes": classes_table,
     "gap": gap_table,
+    "shares": shares_table,
     "costs": costs_table,
     "curve": curve_table,
 }
