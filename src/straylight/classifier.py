@@ -85,8 +85,8 @@ class Classifier(nn.Module):
             logits = self(images)
         if bad := int(logits.isnan().any(1).sum()):
             raise InputError(
-                f"{self.spec} gives NaN for {bad} of {len(images)} images: they have no class, and cannot "
-                "be counted. Look at the model in float32 on such images."
+                f"the model gives NaN for {bad} of {len(images)} images of a batch: they have no class "
+                "and cannot be counted. Look at what it computes in float32 on noisy images."
             )
         return torch.as_tensor(logits.argmax(1))
 
