@@ -176,7 +176,8 @@ def hit_of(item: Json, audit: Json) -> Proportion:
 
 def gap_table(audits: dict[str, Json]) -> str:
     """Lay out, cell by cell, what is left of the best oracle's rate without a medical image."""
-    shares = list(filter(all, map(shares_of, filter(has_oracle, audits.values()))))
+    found = map(shares_of, filter(has_oracle, audits.values()))
+    shares = [pair for pair in found if None not in pair]
     before, after = (
         f"{100 * sum(parts) / len(parts):.0f} %" for parts in zip(*shares, strict=True)
     )
@@ -192,7 +193,7 @@ def shares_table(audits: dict[str, Json]) -> str:
         if has_oracle(audit):
             oracle = oracle_of(audit)
             rates = ["" if item is None else rate(fooled(item)) for item in autos_of(audit)]
-            shares = [f"{100 * share:.0f} %" if share else "" for share in shares_of(audit)]
+            shares = ["" if share is None else f"{100 * share:.0f} %" for share in shares_of(audit)]
             row = [cell_name(name, audit), rate(fooled(noise_of(audit))), *rates]
             rows.append([*row, f"{rate(fooled(oracle))} `{oracle['name']}`", *shares])
     return markdown(rows)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from oracles import as_classifier
 from straylight.archive import load_audit
 from straylight.attacks import Attack, Auto, Disrupt, Gradient, Lift, Method, Sequential
 from straylight.audit import run
@@ -540,6 +541,13 @@ def test_a_perturbation_beyond_the_budget_is_not_scored(
     assert not (tmp_path / "audit" / "audit.json").exists()
 
 
+class NaNs(torch.nn.Module):
+    """Has an opinion on nothing."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return torch.full((len(images), 2), float("nan"))
+
+
 def test_outputs_that_are_no_numbers_are_not_counted(
     parts: tuple[Classifier, ImageSet, Cohort],
 ) -> None:
@@ -548,3 +556,6 @@ def test_outputs_that_are_no_numbers_are_not_counted(
     delta = torch.full((1, 3, 32, 32), float("nan"))
     with pytest.raises(InputError, match="gives NaN for 24 of 24 images"):
         score(classifier, delta, clean)
+    broken = as_classifier(NaNs(), (3, 32, 32))
+    with pytest.raises(InputError, match="gives NaN for 24 of 24 images"):
+        predict_clean(broken, cohort)

@@ -76,23 +76,13 @@ class Classifier(nn.Module):
         return torch.as_tensor(self(images))
 
     def predict(self, images: Images) -> Labels:
-        """Return the class of the largest logit for each image.
-
-        Raises:
-            InputError: If an output is NaN: its `argmax` would look like a class.
-        """
+        """Return the class of the largest logit for each image, as `decide` says."""
         with torch.no_grad():
-            logits = self(images)
-        if bad := int(logits.isnan().any(1).sum()):
-            raise InputError(
-                f"the model gives NaN for {bad} of {len(images)} images of a batch: they have no class "
-                "and cannot be counted. Look at what it computes in float32 on noisy images."
-            )
-        return torch.as_tensor(logits.argmax(1))
+            return decide(self(images))
 
     def predict_all(self, images: ImageSet, batch_size: int = 64) -> Labels:
         """Return the predictions for a whole set."""
-        return self.logits_all(images, batch_size).argmax(1)
+        return decide(self.logits_all(images, batch_size))
 
     def logits_all(self, images: ImageSet, batch_size: int = 64) -> Logits:
         """Return the logits of a whole set."""
@@ -119,6 +109,20 @@ class Classifier(nn.Module):
             digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
             digest.update(tensor.contiguous().cpu().flatten().view(torch.uint8).numpy().tobytes())
         return digest.hexdigest()
+
+
+def decide(logits: Logits) -> Labels:
+    """Return the class of the largest logit for each image.
+
+    Raises:
+        InputError: If an output is NaN: its `argmax` would look like a class.
+    """
+    if bad := int(logits.isnan().any(1).sum()):
+        raise InputError(
+            f"the model gives NaN for {bad} of {len(logits)} images: they have no class and cannot be "
+            "counted. Look at what it computes in float32 on such images."
+        )
+    return logits.argmax(1)
 
 
 @dataclass
