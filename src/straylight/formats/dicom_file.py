@@ -6,7 +6,9 @@ import zlib
 
 from pydicom import FileDataset, dcmread
 from pydicom.dataset import FileMetaDataset
+from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_dataset
+from pydicom.tag import Tag
 from pydicom.uid import (
     UID,
     DeflatedExplicitVRLittleEndian,
@@ -60,7 +62,7 @@ def open_dicom(data: bytes) -> FileDataset:
     meta = read_dataset(stream, False, True, stop_when=lambda tag, *_: tag >> 16 != 2)
     if meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
         inflated = Bounded(_inflate(data, stream.tell()), DICOM_STEPS)
-        dataset = read_dataset(inflated, False, True, specific_tags=TAGS)
+        dataset = read_dataset(inflated, False, True, specific_tags=[Tag(name) for name in TAGS])
         return _as_file(dataset, ExplicitVRLittleEndian)
     stream.seek(0)
     return dcmread(stream, specific_tags=TAGS)
@@ -79,6 +81,8 @@ def _inflate(data: bytes, start: int) -> bytes:
 
 def _open_bare(data: bytes) -> FileDataset:
     """Read a file without a preamble, in which it must fit that the pixels are as long as they say."""
+    if not is_dicom(data):
+        raise InvalidDicomError
     stream = Bounded(data, DICOM_STEPS)
     dataset = dcmread(stream, force=True, specific_tags=TAGS)
     if "TransferSyntaxUID" in dataset.file_meta:

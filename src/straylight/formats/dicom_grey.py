@@ -32,7 +32,6 @@ from straylight.ranges import (
 )
 
 INVERTED = "MONOCHROME1"
-SHAPES = ("", "IDENTITY", "INVERSE")
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,10 +118,8 @@ def _shown(grey: NDArray[np.uint8], inverted: bool) -> NDArray[np.uint8]:
 
 def _is_inverted(dataset: Dataset) -> bool:
     """Tell whether the least value is white."""
-    shape = word_of(dataset, "PresentationLUTShape")
-    if shape not in SHAPES:
-        raise Refused("has a PresentationLUTShape that is neither IDENTITY nor INVERSE")
-    return word_of(dataset, "PhotometricInterpretation") == INVERTED or shape == "INVERSE"
+    inverse = word_of(dataset, "PresentationLUTShape") == "INVERSE"
+    return word_of(dataset, "PhotometricInterpretation") == INVERTED or inverse
 
 
 def _modality_of(dataset: Dataset, frame: int, stored: Stored) -> Function | None:

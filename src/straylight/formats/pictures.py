@@ -9,7 +9,7 @@ from PIL import Image, ImageOps
 from straylight.formats.containers import Container
 from straylight.formats.dicom import DicomView, is_dicom, read_dicom
 from straylight.formats.dicom_file import MAGIC, PREAMBLE
-from straylight.formats.rasters import read_raster
+from straylight.formats.rasters import PILLOW, read_raster
 from straylight.images import RGB
 from straylight.ranges import ValueRange
 from straylight.tensors import Shape
@@ -17,6 +17,7 @@ from straylight.tensors import Shape
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"})
 DICOM_SUFFIXES = frozenset({".dcm", ".dicom"})
 NO_PICTURE = "DICOMDIR"
+FORMATS = (*PILLOW, "PPM")  # as Pillow names them; the last is read without it
 TOO_DEEP = ("I", "F")  # Pillow would cut their values off at 255
 
 

@@ -1,6 +1,5 @@
 """Pictures in ordinary formats, opened within bounds: the right page, opaque, of any depth."""
 
-
 import warnings
 from contextlib import nullcontext
 
@@ -21,7 +20,7 @@ from straylight.limits import LARGEST_EXIF, LARGEST_RUN_WIDTH, PICTURE_STEPS, WO
 from straylight.ranges import EIGHT_BITS, UPPER_BITS, ValueRange
 
 # Pillow reads many more, and runs Ghostscript for some of them.
-FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "TIFF", "WEBP")
+PILLOW = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "TIFF", "WEBP")
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 JPEG_2000 = (b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  \r\n\x87\n")
 SEVERAL = "has several pages or frames: choose one with --reading frame=K"
@@ -49,7 +48,7 @@ def read_raster(data: bytes, view: DicomView | None, largest: int) -> tuple[Imag
             _check_structure(data, view)
             # libtiff prints every fault that it finds.
             quiet = unheard() if data.startswith(TIFF) else nullcontext()
-            with quiet, Image.open(Bounded(data, PICTURE_STEPS), formats=FORMATS) as image:
+            with quiet, Image.open(Bounded(data, PICTURE_STEPS), formats=PILLOW) as image:
                 if view is not None:
                     _choose_page(image, view, data, largest)
                 if len(image.info.get("exif", b"")) > LARGEST_EXIF:
