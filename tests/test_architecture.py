@@ -8,7 +8,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "src" / "straylight"
 # A module may import only from the lines above its own.
 LAYERS = [
-    ["errors", "limits", "memory"],
+    ["errors", "limits", "memory", "ranges"],
     ["jsons", "settings"],
     ["tensors"],
     ["ball", "counts", "progress", "schema"],
@@ -73,6 +73,7 @@ ATTACKER = [
     "files",
     "images",
     "limits",
+    "ranges",
     "settings",
     "surrogates",
     "tensors",

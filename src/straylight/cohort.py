@@ -72,13 +72,14 @@ def load_cohort(
     """
     reading = reading or Reading()
     if str(spec).startswith(MEDMNIST):
-        return from_arrays(load_medmnist(str(spec)), shape, class_names, str(spec))
+        return from_arrays(load_medmnist(str(spec)), shape, class_names, str(spec), reading)
     if str(spec).startswith(HF):
         return from_hub(str(spec), shape, class_names, reading)
     file, _, split = str(spec).partition(f"{NPZ}:")
     if split:
         arrays = load_arrays(Path(file + NPZ))
-        return from_arrays(of_split(arrays, split, str(spec)), shape, class_names, str(spec))
+        of_part = of_split(arrays, split, str(spec))
+        return from_arrays(of_part, shape, class_names, str(spec), reading)
     path = Path(spec)
     if is_container(path):
         with open_container(path) as container:
@@ -91,7 +92,7 @@ def load_cohort(
         return from_manifest(path, shape, class_names, reading)
     if path.suffix in {NPZ, ".npy"}:
         arrays = load_arrays(path) if path.suffix == NPZ else load_pair(path)
-        return from_arrays(arrays, shape, class_names, str(path))
+        return from_arrays(arrays, shape, class_names, str(path), reading)
     raise InputError(
         f"{path} is no folder, archive (.zip, .tar), manifest (.csv, .parquet), .npz or .npy file: give "
         "the labelled images as one of them."
@@ -181,7 +182,11 @@ def from_files(
 
 
 def from_arrays(
-    arrays: dict[str, NDArray[Any]], shape: Shape, class_names: Names | None, spec: str
+    arrays: dict[str, NDArray[Any]],
+    shape: Shape,
+    class_names: Names | None,
+    spec: str,
+    reading: Reading,
 ) -> Cohort:
     """Take the arrays ``images`` and ``labels``."""
     if not {"images", "labels"} <= arrays.keys():
@@ -196,7 +201,7 @@ def from_arrays(
         raise InputError(
             f"{spec} has labels of shape {labels.shape} for {len(images)} images: give one for each image."
         )
-    found = from_array(images, shape, spec)
+    found = from_array(images, shape, spec, reading)
     columns = names_in(arrays["class_names"], spec) if "class_names" in arrays else None
     told = number_array(labels, columns, class_names, spec)
     left_out = tuple(Skipped(f"image {k}", reason) for k, reason in told.left_out.items())

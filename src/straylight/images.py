@@ -4,11 +4,13 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import torch
 from jaxtyping import Int64
 
 from straylight.ball import Norm, image_norms
+from straylight.ranges import ValueRange, summarise
 from straylight.tensors import Batch, Images, Pixels, Shape, from_pixels
 
 RGB = 3
@@ -33,12 +35,14 @@ class ImageSet:
         spec: Where they came from, as the user wrote it.
         skipped: What was left out: it could not be read, or has no one label.
         rows: Which of `stored` are in the set, in its order (None: all).
+        ranges: For each of `stored`, which values became black and white (empty: not known).
     """
 
     stored: Pixels
     spec: str
     skipped: tuple[Skipped, ...] = field(default=())
     rows: Int64[torch.Tensor, "rows"] | None = None
+    ranges: tuple[ValueRange, ...] = ()
 
     def __len__(self) -> int:
         return len(self.stored if self.rows is None else self.rows)
@@ -70,9 +74,15 @@ class ImageSet:
 
     def subset(self, index: Batch) -> "ImageSet":
         """Choose images, in the order of `index`, without copying them."""
-        return ImageSet(
-            self.stored, self.spec, rows=index if self.rows is None else self.rows[index]
-        )
+        rows = index if self.rows is None else self.rows[index]
+        return ImageSet(self.stored, self.spec, rows=rows, ranges=self.ranges)
+
+    @property
+    def value_ranges(self) -> tuple[dict[str, Any], ...]:
+        """How the values of the images became 8 bits, one row for each way (see `summarise`)."""
+        if self.rows is None or not self.ranges:
+            return summarise(self.ranges)
+        return summarise(self.ranges[row] for row in self.rows.tolist())
 
     def pixels_at(self, index: torch.Tensor | slice) -> Pixels:
         """Return the pixels of the images at `index`, uint8 (n, C, H, W)."""

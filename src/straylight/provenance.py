@@ -114,6 +114,7 @@ def describe_cohort(clean: Clean, note: str, examples: dict[str, Any] | None) ->
         clean_confusion=clean.confusion,
         note=note,
         examples=examples,
+        value_ranges=images.value_ranges or None,
     )
 
 

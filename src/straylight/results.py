@@ -53,6 +53,9 @@ class CohortInfo:
         note: What a reader must know of the images, such as that they are synthetic.
         examples: A few of the images, if the user let them be shown: ``file`` (uint8, NCHW),
             ``labels``, predictions ``clean`` and ``attacked``, and the name of the ``perturbation``.
+        value_ranges: How the values of the images became 8 bits: for each way ``how``, the number ``n``,
+            and the least and greatest of the values that became black (``darkest``) and white
+            (``lightest``). None: an older audit, which did not say.
     """
 
     spec: str
@@ -63,6 +66,7 @@ class CohortInfo:
     clean_confusion: Matrix
     note: str
     examples: Json | None
+    value_ranges: tuple[Json, ...] | None = None
 
     @property
     def clean(self) -> Score:
@@ -189,11 +193,12 @@ class Audit:
     def to_json(self) -> Json:
         clean = self.cohort.clean
         found = {} if self.preflight is None else {"preflight": [vars(f) for f in self.preflight]}
+        cohort = {k: v for k, v in vars(self.cohort).items() if k != "value_ranges" or v is not None}
         return {
             "schema": SCHEMA,
             "model": vars(self.model),
             "natural": vars(self.natural),
-            "cohort": vars(self.cohort)
+            "cohort": cohort
             | {
                 "counts": {
                     name: sum(row)
@@ -225,6 +230,8 @@ class Audit:
             data[part][name] = tuple(data[part][name])
         for part in ("natural", "cohort"):
             data[part]["skipped"] = tuple(data[part]["skipped"])
+        if "value_ranges" in data["cohort"]:
+            data["cohort"]["value_ranges"] = tuple(data["cohort"]["value_ranges"])
         found = data.get("preflight")
         return cls(
             model=ModelInfo(**data["model"]),

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from straylight.errors import InputError, quoted
 from straylight.formats.containers import Container
 from straylight.formats.dicom import DicomView
-from straylight.formats.pictures import decode
+from straylight.formats.pictures import decode_with_range
 from straylight.images import ImageSet, Skipped
+from straylight.ranges import ValueRange
 from straylight.tensors import Shape
 
 SETTLED = 2.0  # seconds without a change
@@ -60,8 +61,14 @@ class Selection:
 
     def decode(self, data: bytes, shape: Shape, view: DicomView | None = None) -> NDArray[np.uint8]:
         """Decode one of the files (see `decode`)."""
-        pixels = decode(data, shape, view)
-        return stretch(pixels) if self.stretched else pixels
+        return self.decode_with_range(data, shape, view)[0]
+
+    def decode_with_range(
+        self, data: bytes, shape: Shape, view: DicomView | None = None
+    ) -> tuple[NDArray[np.uint8], ValueRange]:
+        """Decode one of the files (see `decode_with_range` of `straylight.formats.pictures`)."""
+        pixels, told = decode_with_range(data, shape, view)
+        return stretch(pixels) if self.stretched else pixels, told
 
 
 def stretch(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -101,10 +108,13 @@ def collect(
         InputError: If not one can be read.
     """
     decoded: dict[int, NDArray[np.uint8]] = {}
+    ranges: dict[int, ValueRange] = {}
     reasons: dict[int, str] = {}
     for file in selection.files():
         try:
-            decoded[file.index] = selection.decode(file.read(), shape, view)
+            decoded[file.index], ranges[file.index] = selection.decode_with_range(
+                file.read(), shape, view
+            )
         except ValueError as error:
             reasons[file.index] = str(error)
     skipped = tuple(Skipped(quoted(selection.name(k)), reasons[k]) for k in sorted(reasons))
@@ -115,7 +125,8 @@ def collect(
         )
     kept = sorted(decoded)
     pixels = torch.from_numpy(np.stack([decoded[index] for index in kept]))
-    return ImageSet(pixels, selection.spec, skipped), kept
+    told = tuple(ranges[index] for index in kept)
+    return ImageSet(pixels, selection.spec, skipped, ranges=told), kept
 
 
 def read_pictures(

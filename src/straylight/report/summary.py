@@ -140,6 +140,7 @@ def make_facts(audit: Audit) -> Pairs:
     return (
         ("Classifier", f"{model.spec}; input {size} pixels, {colour}"),
         ("Medical images", f"{cohort.spec}; {number(cohort.n)} images ({classes})"),
+        *make_ranges(cohort.value_ranges),
         (
             "Accuracy without attack",
             f"{share(clean.correct)} ({of(clean.correct)}; "
@@ -150,6 +151,27 @@ def make_facts(audit: Audit) -> Pairs:
         ("Budget", describe(audit.budget)),
         *make_preflight(audit.preflight),
     )
+
+
+def make_ranges(ranges: tuple[Json, ...] | None) -> Pairs:
+    """Say which values became black and white."""
+    if ranges is None:
+        return ()
+    ways = [
+        f"{row['how']}, {edges(row['darkest'])} to {edges(row['lightest'])} ({counted(row['n'], 'image')})"
+        for row in ranges
+    ]
+    return (("Black to white", "; ".join(ways)),)
+
+
+def edges(ends: list[float]) -> str:
+    """Write one value, or the least and the greatest of several.
+
+    >>> edges([0, 0]), edges([-1024, 4095.5])
+    ('0', '[-1024, 4095.5]')
+    """
+    least, greatest = (f"{end:.6g}" for end in ends)
+    return least if least == greatest else f"[{least}, {greatest}]"
 
 
 def make_preflight(findings: tuple[Finding, ...] | None) -> Pairs:

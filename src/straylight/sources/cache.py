@@ -17,7 +17,7 @@ from pathlib import Path
 import PIL
 
 from straylight.errors import quoted
-from straylight.formats import pictures, selection
+from straylight.formats import levels, pictures, portable, rasters, selection
 from straylight.formats.pixelfile import UnreadableError, digest, mapped, read, write_pixels
 from straylight.formats.selection import Selection, collect
 from straylight.images import ImageSet, Skipped
@@ -118,7 +118,7 @@ def build(chosen: Selection, shape: Shape, folder: Path) -> Path:
 
 def key(content: str, chosen: Selection, shape: Shape) -> str:
     """Name of the cache of some content, for a shape and for the code that decodes."""
-    code = [inspect.getsource(module) for module in (pictures, selection)]
+    code = [inspect.getsource(module) for module in (levels, pictures, portable, rasters, selection)]
     parts = [content, shape, chosen.stretched, PIL.__version__, code]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 

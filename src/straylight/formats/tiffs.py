@@ -1,0 +1,34 @@
+"""Directories of TIFF files, looked at before Pillow makes Python numbers of all that they claim."""
+
+import struct
+
+from straylight.formats.bounded import TooCostlyError
+from straylight.limits import TIFF_DIRECTORIES, TIFF_VALUES
+
+BYTES = (1, 2, 6, 7)  # types that stay bytes
+
+
+def check_directories(data: bytes, page: int) -> None:
+    """Raise `TooCostlyError` if a directory up to a page lists more values than an image has strips."""
+    order = "<" if data[:2] == b"II" else ">"
+    big = data[2:4] in (b"+\0", b"\0+")
+    counted, offset, size = ("Q", "Q", 20) if big else ("H", "I", 12)
+    entry = struct.Struct(order + ("HHQ" if big else "HHI"))
+    values = 0
+    try:
+        place = int(struct.unpack_from(order + offset, data, 8 if big else 4)[0])
+        for directory in range(page + 2):
+            if place == 0:
+                return
+            if directory > TIFF_DIRECTORIES:
+                raise TooCostlyError(f"has more than {TIFF_DIRECTORIES} pages")
+            n = int(struct.unpack_from(order + counted, data, place)[0])
+            start = place + struct.calcsize(order + counted)
+            for number in range(n):
+                _, kind, count = entry.unpack_from(data, start + size * number)
+                values += 1 + (0 if kind in BYTES else count)
+                if values > TIFF_VALUES:
+                    raise TooCostlyError("lists more values than an image of its size")
+            place = int(struct.unpack_from(order + offset, data, start + size * n)[0])
+    except struct.error:  # cut off: Pillow says so
+        return
