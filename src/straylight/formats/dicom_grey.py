@@ -85,14 +85,20 @@ def grey_of(
     stored = Stored(least, least + (1 << bits) - 1, little)
     modality = _modality_of(dataset, frame, stored)
     inverted = _is_inverted(dataset)
-    voi = chosen or _voi_of(dataset, frame, modality, stored)
+    voi = (
+        _voi_of(dataset, frame, modality, stored)
+        if chosen is None
+        else _as_own(chosen, dataset, frame)
+    )
     if isinstance(voi, Window):
         told = ValueRange(CHOSEN_WINDOW if chosen else OWN_WINDOW, *voi.limits)
         return _shown(to_8_bits(values, _after(modality, voi.share)), inverted), told
     if isinstance(voi, Table):
         told = ValueRange(OWN_TABLE, 0.0, 2.0**voi.bits - 1)
         share = spread(told.darkest, told.lightest)
-        return _shown(to_8_bits(values, _after(modality, _after(voi.look_up, share))), inverted), told
+        return _shown(
+            to_8_bits(values, _after(modality, _after(voi.look_up, share))), inverted
+        ), told
     if bits <= 8 and not signed and modality is None:
         told = ValueRange(STORED, 0.0, 2.0**bits - 1)
         return _shown(to_8_bits(values, spread(0.0, told.lightest)), inverted), told
@@ -147,15 +153,27 @@ def _voi_of(
         pairs = zip(
             numbers_of(level, "WindowCenter"), numbers_of(level, "WindowWidth"), strict=False
         )
-        function = word_of(level, "VOILUTFunction") or LINEAR
         for centre, width in pairs:
             if centre is None or width is None or width <= 0:
                 continue
-            if function not in FUNCTIONS:
-                raise Refused(f"has a VOILUTFunction that is none of {', '.join(FUNCTIONS)}")
-            if (window := Window(centre, width, function)).usable:
+            if (window := Window(centre, width, _function_of(level))).usable:
                 return window
     return None
+
+
+def _as_own(chosen: Window, dataset: Dataset, frame: int) -> Window:
+    """Return a chosen window with the function that a frame's own has."""
+    levels = levels_of(dataset, frame, "FrameVOILUTSequence")
+    first = next((level for level in levels if word_of(level, "VOILUTFunction")), dataset)
+    return Window(chosen.centre, chosen.width, _function_of(first))
+
+
+def _function_of(level: Dataset) -> str:
+    """Return the function of a window."""
+    function = word_of(level, "VOILUTFunction") or LINEAR
+    if function not in FUNCTIONS:
+        raise Refused(f"has a VOILUTFunction that is none of {', '.join(FUNCTIONS)}")
+    return function
 
 
 def _table_of(level: Dataset, name: str, stored: Stored, signed: bool) -> Table | None:
@@ -180,7 +198,9 @@ def _descriptor(item: Dataset, little: bool) -> list[int]:
     """Return the numbers of a table's descriptor, whichever way they are stored."""
     value = value_of(item, "LUTDescriptor")
     if isinstance(value, bytes):
-        return [int(n) for n in np.frombuffer(value[: len(value) // 2 * 2], "<u2" if little else ">u2")]
+        return [
+            int(n) for n in np.frombuffer(value[: len(value) // 2 * 2], "<u2" if little else ">u2")
+        ]
     if any(part is None for part in parts_of(item, "LUTDescriptor")):
         raise Refused("has a table without a descriptor")
     return [int(n or 0) for n in numbers_of(item, "LUTDescriptor")]
@@ -192,7 +212,9 @@ def _padding_of(dataset: Dataset, signed: bool) -> Limits | None:
     if value is None:
         return None
     limit = whole_of(dataset, "PixelPaddingRangeLimit")
-    ends = sorted(_as_stored(n, dataset, signed) for n in (value, value if limit is None else limit))
+    ends = sorted(
+        _as_stored(n, dataset, signed) for n in (value, value if limit is None else limit)
+    )
     return float(ends[0]), float(ends[1])
 
 

@@ -98,7 +98,9 @@ def items_of(dataset: Dataset, name: str) -> list[Dataset]:
         # pydicom would read it in as many steps as it likes.
         stream = Bounded(raw.value, DICOM_STEPS)
         implicit, little = raw.is_implicit_VR, raw.is_little_endian
-        return list(read_sequence(stream, implicit, little, len(raw.value), "iso8859"))
+        found = read_sequence(stream, implicit, little, len(raw.value), "iso8859")
+        dataset.add_new(raw.tag, "SQ", found)
+        return list(found)
     found = value_of(dataset, name)
     if found is None:
         return []
@@ -127,7 +129,9 @@ def levels_of(dataset: Dataset, frame: int, macro: str) -> Iterator[Dataset]:
     yield dataset
 
 
-def integers_of(dataset: Dataset, name: str, bits: int, n: int, *, little: bool) -> NDArray[np.intp]:
+def integers_of(
+    dataset: Dataset, name: str, bits: int, n: int, *, little: bool
+) -> NDArray[np.intp]:
     """Return the `n` entries of a table, whichever way they are stored.
 
     Raises:
