@@ -159,6 +159,27 @@ def lut(first: int, signed: bool) -> Dataset:
     return found
 
 
+def modality_tags(row: Row) -> dict[str, Any]:
+    if row.modality == "table":
+        return {"ModalityLUTSequence": [lut(row.lowest + 20, row.signed)]}
+    if not row.modality:
+        return {}
+    return dict(zip(("RescaleSlope", "RescaleIntercept"), RESCALED[row.modality], strict=True))
+
+
+def voi_tags(row: Row) -> dict[str, Any]:
+    if row.voi == "table":
+        return {"VOILUTSequence": [lut(table_first(row), table_first(row) < 0)]}
+    if row.voi not in VOI[1:]:
+        return UNUSABLE.get(row.voi, {})
+    centre, width = middle(row)
+    function = {"exact": "LINEAR_EXACT", "sigmoid": "SIGMOID"}.get(row.voi)
+    return {
+        "WindowCenter": f"{centre:.6g}",
+        "WindowWidth": "1" if row.voi == "narrow" else f"{width:.6g}",
+    } | ({"VOILUTFunction": function} if function else {})
+
+
 def make(row: Row) -> bytes:
     """Write the file of a row."""
     size = 8 if row.bits <= 8 else 16
@@ -169,24 +190,7 @@ def make(row: Row) -> bytes:
         container |= (1 << (high + 1 - row.bits)) - 1  # noise below
     elif row.bits < size:
         container |= (stored(row) % 3 == 0).astype(np.int64) << (size - 1)  # an overlay above
-    tags: dict[str, Any] = {}
-    if row.modality == "table":
-        tags["ModalityLUTSequence"] = [lut(row.lowest + 20, row.signed)]
-    elif row.modality:
-        tags["RescaleSlope"], tags["RescaleIntercept"] = RESCALED[row.modality]
-    window: dict[str, Any] = {}
-    if row.voi in ("linear", "narrow", "exact", "sigmoid"):
-        centre, width = middle(row)
-        window = {
-            "WindowCenter": f"{centre:.6g}",
-            "WindowWidth": "1" if row.voi == "narrow" else f"{width:.6g}",
-        }
-        if row.voi in ("exact", "sigmoid"):
-            window["VOILUTFunction"] = {"exact": "LINEAR_EXACT", "sigmoid": "SIGMOID"}[row.voi]
-    elif row.voi == "table":
-        window = {"VOILUTSequence": [lut(table_first(row), table_first(row) < 0)]}
-    elif row.voi:
-        window = UNUSABLE[row.voi]
+    tags, window = modality_tags(row), voi_tags(row)
     values = container.astype(f"u{size // 8}")
     file = dicom(values, row.kind)
     file.BitsStored, file.HighBit, file.PixelRepresentation = row.bits, high, int(row.signed)

@@ -134,11 +134,15 @@ def _modality_of(dataset: Dataset, frame: int, stored: Stored) -> Function | Non
         if (table := _table_of(level, "ModalityLUTSequence", stored, stored.least < 0)) is not None:
             return table.look_up
         slope, intercept = number_of(level, "RescaleSlope"), number_of(level, "RescaleIntercept")
-        # A slope of 0 would leave one value of all.
-        scale, shift = slope or 1.0, intercept or 0.0
         if slope is not None or intercept is not None:
-            return None if (scale, shift) == (1.0, 0.0) else (lambda v: v * scale + shift)
+            # A slope of 0 would leave one value of all.
+            return _line(slope or 1.0, intercept or 0.0)
     return None
+
+
+def _line(slope: float, intercept: float) -> Function | None:
+    """Return a rescaling, or None where it changes nothing."""
+    return None if (slope, intercept) == (1.0, 0.0) else lambda values: values * slope + intercept
 
 
 def _voi_of(

@@ -146,7 +146,7 @@ def _measured(
 
 
 def _at_own_depth(values: NDArray[np.uint16], data: bytes) -> NDArray[np.int32]:
-    """Undo what Pillow does to JPEG 2000: it shifts values up to 16 bits, and makes signed ones positive."""
+    """Undo what Pillow does to JPEG 2000: values shifted up to 16 bits, and none below zero."""
     bits, signed = depth_of(data)
     return (values.astype(np.int32) >> 16 - bits) - (signed << bits - 1)
 
