@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
-from pydicom.datadict import tag_for_keyword
 from pydicom.dataelem import RawDataElement
 from pydicom.filereader import read_sequence
+from pydicom.tag import Tag
 
 from straylight.formats.bounded import Bounded
 from straylight.limits import DICOM_STEPS
@@ -93,10 +93,10 @@ def items_of(dataset: Dataset, name: str) -> list[Dataset]:
     """
     if name not in dataset:
         return []
-    raw = dataset.get_item(tag_for_keyword(name))
+    raw = dataset.get_item(Tag(name))
     if isinstance(raw, RawDataElement) and isinstance(raw.value, bytes) and raw.VR in (None, "SQ"):
         # pydicom would read it in as many steps as it likes.
-        stream = Bounded(raw.value, DICOM_STEPS)
+        stream = Bounded(raw.value, DICOM_STEPS // 2)
         implicit, little = raw.is_implicit_VR, raw.is_little_endian
         found = read_sequence(stream, implicit, little, len(raw.value), "iso8859")
         dataset.add_new(raw.tag, "SQ", found)
