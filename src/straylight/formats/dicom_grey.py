@@ -92,7 +92,10 @@ def grey_of(
     )
     if isinstance(voi, Window):
         told = ValueRange(CHOSEN_WINDOW if chosen else OWN_WINDOW, *voi.limits)
-        return _shown(to_8_bits(values, _after(modality, voi.share)), inverted), told
+        grey = to_8_bits(values, _after(modality, voi.share))
+        if chosen is None:
+            _check_varied(grey, values)
+        return _shown(grey, inverted), told
     if isinstance(voi, Table):
         told = ValueRange(OWN_TABLE, 0.0, 2.0**voi.bits - 1)
         share = spread(told.darkest, told.lightest)
@@ -120,6 +123,12 @@ def _after(first: Function | None, then: Function) -> Function:
 
 def _shown(grey: NDArray[np.uint8], inverted: bool) -> NDArray[np.uint8]:
     return 255 - grey if inverted else grey
+
+
+def _check_varied(grey: NDArray[np.uint8], values: NDArray[Any]) -> None:
+    """Raise `Refused` if nothing is left of an image that shows something."""
+    if grey.min() == grey.max() and values.min() != values.max():
+        raise Refused("is one grey level through its own window: choose one (--reading window=)")
 
 
 def _is_inverted(dataset: Dataset) -> bool:

@@ -1,6 +1,7 @@
 """Tags of a DICOM file: one that is present but empty counts as absent."""
 
 import math
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,10 @@ from pydicom.tag import Tag
 
 from straylight.formats.bounded import Bounded
 from straylight.limits import DICOM_STEPS
+
+
+# Python would also take NaN, 4_0, and the digits of other scripts.
+NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 class Refused(Exception):  # noqa: N818
@@ -52,8 +57,15 @@ def numbers_of(dataset: Dataset, name: str) -> list[float | None]:
 
 
 def number_of(dataset: Dataset, name: str) -> float | None:
-    """Return the first number of a tag, or None where it is absent or empty."""
-    return numbers_of(dataset, name)[0]
+    """Return the one number of a tag, or None where it is absent or empty.
+
+    Raises:
+        Refused: If it is anything else.
+    """
+    numbers = numbers_of(dataset, name)
+    if len(numbers) > 1:
+        raise Refused(f"has a {name} that is not one number")
+    return numbers[0]
 
 
 def whole_of(dataset: Dataset, name: str) -> int | None:
@@ -165,10 +177,7 @@ def _number(part: Any, name: str) -> float | None:  # noqa: ANN401
     """Return a part of a value as a number that can be computed with."""
     if part is None:
         return None
-    try:
-        found = float(str(part).strip(" \0"))
-    except ValueError:
-        found = math.nan
-    if not math.isfinite(found):
+    text = str(part).strip(" \0")
+    if not NUMBER.fullmatch(text) or not math.isfinite(float(text)):
         raise Refused(f"has a {name} that is not a number")
-    return found
+    return float(text)
