@@ -193,7 +193,9 @@ class Audit:
     def to_json(self) -> Json:
         clean = self.cohort.clean
         found = {} if self.preflight is None else {"preflight": [vars(f) for f in self.preflight]}
-        cohort = {k: v for k, v in vars(self.cohort).items() if k != "value_ranges" or v is not None}
+        cohort = {
+            k: v for k, v in vars(self.cohort).items() if k != "value_ranges" or v is not None
+        }
         return {
             "schema": SCHEMA,
             "model": vars(self.model),

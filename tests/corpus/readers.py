@@ -45,7 +45,7 @@ Said = list[str]  # the reasons why files were skipped
 
 def picture(path: Path) -> Said:
     decode(path.read_bytes(), SHAPE)
-    decode(path.read_bytes(), (1, 8, 8), DicomView())
+    decode(path.read_bytes(), (1, 8, 8), DicomView(frame=0))
     return []
 
 

@@ -4,7 +4,15 @@ import re
 import struct
 
 from straylight.formats.bounded import TooCostlyError
-from straylight.limits import FREE_SCANS, J2K_BLOCK, J2K_PACKETS, J2K_TILES, SEGMENTS, WORK
+from straylight.limits import (
+    FREE_SCANS,
+    J2K_BLOCK,
+    J2K_PACKETS,
+    J2K_TILES,
+    MOST_FREE_SCANS,
+    SEGMENTS,
+    WORK,
+)
 
 _MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)  # restarts stand inside a scan
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
@@ -30,18 +38,19 @@ def depth_of(data: bytes) -> tuple[int, bool]:
 
 def _check_jpeg(data: bytes) -> None:
     """Count scans: each goes through all pixels."""
-    place, scans, pixels, segments = 2, 0, 0, 0
+    place, scans, pixels, segments, free = 2, 0, 0, 0, MOST_FREE_SCANS
     while (found := _MARKER.search(data, place)) is not None:
         code, place, segments = found[1][0], found.end(), segments + 1
         if code == _END:
             return
         if code in (0x01, 0xD8):
             continue
-        if code in _FRAMES and place + 7 <= len(data):
-            height, width = struct.unpack_from(">HH", data, place + 3)
+        if code in _FRAMES and place + 8 <= len(data):
+            height, width, components = struct.unpack_from(">HHB", data, place + 3)
             pixels = max(pixels, height * width)
+            free = FREE_SCANS.get(components, MOST_FREE_SCANS)
         scans += code == _SCAN
-        if segments > SEGMENTS or (scans > FREE_SCANS and scans * pixels > WORK):
+        if segments > SEGMENTS or (scans - free) * pixels > WORK:
             raise TooCostlyError(_TOO_MUCH)
         place += int.from_bytes(data[place : place + 2], "big")
 

@@ -29,6 +29,15 @@ from straylight.ranges import STORED, ValueRange
 __all__ = ["DicomView", "is_dicom", "read_dicom"]
 
 GREY, PALETTE = ("MONOCHROME1", "MONOCHROME2"), "PALETTE COLOR"
+COLOUR = (
+    "RGB",
+    "YBR_FULL",
+    "YBR_FULL_422",
+    "YBR_PARTIAL_420",
+    "YBR_PARTIAL_422",
+    "YBR_ICT",
+    "YBR_RCT",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +135,11 @@ def _picture(dataset: FileDataset, view: DicomView) -> tuple[Image.Image, ValueR
         raise Refused(f"has {frames} frames, none of the number {view.frame}")
     frame = max(0, view.frame) if frames > 1 else 0
     kind, bits = word_of(dataset, "PhotometricInterpretation"), needed(dataset, "BitsStored")
+    if kind not in (*GREY, PALETTE, *COLOUR):
+        raise Refused("is broken DICOM (PhotometricInterpretation)")
+    if (needed(dataset, "SamplesPerPixel") == 1) == (kind in COLOUR):
+        raise Refused("is broken DICOM (SamplesPerPixel)")
+    dataset.PhotometricInterpretation = kind
     syntax = UID(dataset.file_meta.TransferSyntaxUID)
     values = stored_pixels(dataset, frame, frames, syntax)
     if kind == PALETTE:
@@ -133,8 +147,6 @@ def _picture(dataset: FileDataset, view: DicomView) -> tuple[Image.Image, ValueR
         return _colour(colours, 8 * colours.dtype.itemsize)
     if values.ndim == 3:  # pydicom has made YBR to RGB
         return _colour(values, bits)
-    if kind not in GREY:
-        raise Refused("has one value a pixel, which is neither grey nor from a palette")
     grey, told = grey_of(values, dataset, frame, view.as_window(), little=syntax.is_little_endian)
     return Image.fromarray(grey), told
 

@@ -85,14 +85,23 @@ def grey_of(
     stored = Stored(least, least + (1 << bits) - 1, little)
     modality = _modality_of(dataset, frame, stored)
     inverted = _is_inverted(dataset)
-    voi = chosen or _voi_of(dataset, frame, modality, stored)
+    voi = (
+        _voi_of(dataset, frame, modality, stored)
+        if chosen is None
+        else _as_own(chosen, dataset, frame)
+    )
     if isinstance(voi, Window):
         told = ValueRange(CHOSEN_WINDOW if chosen else OWN_WINDOW, *voi.limits)
-        return _shown(to_8_bits(values, _after(modality, voi.share)), inverted), told
+        grey = to_8_bits(values, _after(modality, voi.share))
+        if chosen is None:
+            _check_varied(grey, values)
+        return _shown(grey, inverted), told
     if isinstance(voi, Table):
         told = ValueRange(OWN_TABLE, 0.0, 2.0**voi.bits - 1)
         share = spread(told.darkest, told.lightest)
-        return _shown(to_8_bits(values, _after(modality, _after(voi.look_up, share))), inverted), told
+        return _shown(
+            to_8_bits(values, _after(modality, _after(voi.look_up, share))), inverted
+        ), told
     if bits <= 8 and not signed and modality is None:
         told = ValueRange(STORED, 0.0, 2.0**bits - 1)
         return _shown(to_8_bits(values, spread(0.0, told.lightest)), inverted), told
@@ -116,6 +125,12 @@ def _shown(grey: NDArray[np.uint8], inverted: bool) -> NDArray[np.uint8]:
     return 255 - grey if inverted else grey
 
 
+def _check_varied(grey: NDArray[np.uint8], values: NDArray[Any]) -> None:
+    """Raise `Refused` if nothing is left of an image that shows something."""
+    if grey.min() == grey.max() and values.min() != values.max():
+        raise Refused("is one grey level through its own window: choose one (--reading window=)")
+
+
 def _is_inverted(dataset: Dataset) -> bool:
     """Tell whether the least value is white."""
     inverse = word_of(dataset, "PresentationLUTShape") == "INVERSE"
@@ -128,11 +143,15 @@ def _modality_of(dataset: Dataset, frame: int, stored: Stored) -> Function | Non
         if (table := _table_of(level, "ModalityLUTSequence", stored, stored.least < 0)) is not None:
             return table.look_up
         slope, intercept = number_of(level, "RescaleSlope"), number_of(level, "RescaleIntercept")
-        # A slope of 0 would leave one value of all.
-        scale, shift = slope or 1.0, intercept or 0.0
         if slope is not None or intercept is not None:
-            return None if (scale, shift) == (1.0, 0.0) else (lambda v: v * scale + shift)
+            # A slope of 0 would leave one value of all.
+            return _line(slope or 1.0, intercept or 0.0)
     return None
+
+
+def _line(slope: float, intercept: float) -> Function | None:
+    """Return a rescaling, or None where it changes nothing."""
+    return None if (slope, intercept) == (1.0, 0.0) else lambda values: values * slope + intercept
 
 
 def _voi_of(
@@ -147,15 +166,27 @@ def _voi_of(
         pairs = zip(
             numbers_of(level, "WindowCenter"), numbers_of(level, "WindowWidth"), strict=False
         )
-        function = word_of(level, "VOILUTFunction") or LINEAR
         for centre, width in pairs:
             if centre is None or width is None or width <= 0:
                 continue
-            if function not in FUNCTIONS:
-                raise Refused(f"has a VOILUTFunction that is none of {', '.join(FUNCTIONS)}")
-            if (window := Window(centre, width, function)).usable:
+            if (window := Window(centre, width, _function_of(level))).usable:
                 return window
     return None
+
+
+def _as_own(chosen: Window, dataset: Dataset, frame: int) -> Window:
+    """Return a chosen window with the function that a frame's own has."""
+    levels = levels_of(dataset, frame, "FrameVOILUTSequence")
+    first = next((level for level in levels if word_of(level, "VOILUTFunction")), dataset)
+    return Window(chosen.centre, chosen.width, _function_of(first))
+
+
+def _function_of(level: Dataset) -> str:
+    """Return the function of a window."""
+    function = word_of(level, "VOILUTFunction") or LINEAR
+    if function not in FUNCTIONS:
+        raise Refused(f"has a VOILUTFunction that is none of {', '.join(FUNCTIONS)}")
+    return function
 
 
 def _table_of(level: Dataset, name: str, stored: Stored, signed: bool) -> Table | None:
@@ -180,7 +211,9 @@ def _descriptor(item: Dataset, little: bool) -> list[int]:
     """Return the numbers of a table's descriptor, whichever way they are stored."""
     value = value_of(item, "LUTDescriptor")
     if isinstance(value, bytes):
-        return [int(n) for n in np.frombuffer(value[: len(value) // 2 * 2], "<u2" if little else ">u2")]
+        return [
+            int(n) for n in np.frombuffer(value[: len(value) // 2 * 2], "<u2" if little else ">u2")
+        ]
     if any(part is None for part in parts_of(item, "LUTDescriptor")):
         raise Refused("has a table without a descriptor")
     return [int(n or 0) for n in numbers_of(item, "LUTDescriptor")]
@@ -192,7 +225,9 @@ def _padding_of(dataset: Dataset, signed: bool) -> Limits | None:
     if value is None:
         return None
     limit = whole_of(dataset, "PixelPaddingRangeLimit")
-    ends = sorted(_as_stored(n, dataset, signed) for n in (value, value if limit is None else limit))
+    ends = sorted(
+        _as_stored(n, dataset, signed) for n in (value, value if limit is None else limit)
+    )
     return float(ends[0]), float(ends[1])
 
 

@@ -1,6 +1,7 @@
 """Stored pixels of one frame of a DICOM file, decompressed within bounds."""
 
 import struct
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -99,7 +100,7 @@ def _from_runs(data: bytes, dataset: Dataset) -> NDArray[Any]:
         raise Refused(f"has {n} planes of run lengths")
     starts = [*header[1 : n + 1], len(data)]
     planes = []
-    for start, end in zip(starts, starts[1:], strict=False):
+    for start, end in pairwise(starts):
         if not 64 <= start < end:
             raise Refused("has planes of run lengths that are not in order")
         # As PackBits, which Pillow knows; of one row, since runs may go on into the next.

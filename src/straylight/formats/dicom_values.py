@@ -1,6 +1,7 @@
 """Tags of a DICOM file: one that is present but empty counts as absent."""
 
 import math
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,11 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
 from pydicom.dataelem import RawDataElement
-from pydicom.datadict import tag_for_keyword
 from pydicom.filereader import read_sequence
+from pydicom.tag import Tag
 
 from straylight.formats.bounded import Bounded
 from straylight.limits import DICOM_STEPS
+
+
+# Python would also take NaN, 4_0, and the digits of other scripts.
+NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 class Refused(Exception):  # noqa: N818
@@ -52,8 +57,15 @@ def numbers_of(dataset: Dataset, name: str) -> list[float | None]:
 
 
 def number_of(dataset: Dataset, name: str) -> float | None:
-    """Return the first number of a tag, or None where it is absent or empty."""
-    return numbers_of(dataset, name)[0]
+    """Return the one number of a tag, or None where it is absent or empty.
+
+    Raises:
+        Refused: If it is anything else.
+    """
+    numbers = numbers_of(dataset, name)
+    if len(numbers) > 1:
+        raise Refused(f"has a {name} that is not one number")
+    return numbers[0]
 
 
 def whole_of(dataset: Dataset, name: str) -> int | None:
@@ -93,12 +105,14 @@ def items_of(dataset: Dataset, name: str) -> list[Dataset]:
     """
     if name not in dataset:
         return []
-    raw = dataset.get_item(tag_for_keyword(name))
+    raw = dataset.get_item(Tag(name))
     if isinstance(raw, RawDataElement) and isinstance(raw.value, bytes) and raw.VR in (None, "SQ"):
         # pydicom would read it in as many steps as it likes.
-        stream = Bounded(raw.value, DICOM_STEPS)
+        stream = Bounded(raw.value, DICOM_STEPS // 2)
         implicit, little = raw.is_implicit_VR, raw.is_little_endian
-        return list(read_sequence(stream, implicit, little, len(raw.value), "iso8859"))
+        found = read_sequence(stream, implicit, little, len(raw.value), "iso8859")
+        dataset.add_new(raw.tag, "SQ", found)
+        return list(found)
     found = value_of(dataset, name)
     if found is None:
         return []
@@ -127,7 +141,9 @@ def levels_of(dataset: Dataset, frame: int, macro: str) -> Iterator[Dataset]:
     yield dataset
 
 
-def integers_of(dataset: Dataset, name: str, bits: int, n: int, *, little: bool) -> NDArray[np.intp]:
+def integers_of(
+    dataset: Dataset, name: str, bits: int, n: int, *, little: bool
+) -> NDArray[np.intp]:
     """Return the `n` entries of a table, whichever way they are stored.
 
     Raises:
@@ -161,10 +177,7 @@ def _number(part: Any, name: str) -> float | None:  # noqa: ANN401
     """Return a part of a value as a number that can be computed with."""
     if part is None:
         return None
-    try:
-        found = float(str(part).strip(" \0"))
-    except ValueError:
-        found = math.nan
-    if not math.isfinite(found):
+    text = str(part).strip(" \0")
+    if not NUMBER.fullmatch(text) or not math.isfinite(float(text)):
         raise Refused(f"has a {name} that is not a number")
-    return found
+    return float(text)

@@ -4,7 +4,7 @@ from pathlib import PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
 from straylight.formats.containers import Container
 from straylight.formats.dicom import DicomView, is_dicom, read_dicom
@@ -24,7 +24,6 @@ TOO_DEEP = ("I", "F")  # Pillow would cut their values off at 255
 def fit(image: Image.Image, shape: Shape) -> NDArray[np.uint8]:
     """Convert to grey or RGB and resize (plain, no crop, antialiased) to (C, H, W) uint8."""
     channels, height, width = shape
-    image = ImageOps.exif_transpose(image)
     if image.mode in TOO_DEEP:
         raise ValueError("has values of 32 bits: save it with 8 or 16")
     if image.mode.startswith("I;16"):

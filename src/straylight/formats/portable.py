@@ -61,7 +61,8 @@ def read_portable(
     if measured and channels == 1 and most > 255:
         grey, told = grey_levels(shaped, window)
         return Image.fromarray(grey), told
-    return Image.fromarray(to_8_bits(shaped, spread(0.0, most))), ValueRange(STORED, 0.0, most)
+    told = ValueRange(STORED, 0.0, float(most))
+    return Image.fromarray(to_8_bits(shaped, spread(told.darkest, told.lightest))), told
 
 
 def _values(body: bytes, kind: bytes, most: int) -> NDArray[Any]:

@@ -24,10 +24,13 @@ PILLOW = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "TIFF", "WEBP")
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 JPEG_2000 = (b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  \r\n\x87\n")
 SEVERAL = "has several pages or frames: choose one with --reading frame=K"
+BITS_PER_SAMPLE, PHOTOMETRIC, LEAST_IS_WHITE = 258, 262, 0  # of TIFF
 DARK = 63  # of 255: the greatest value of 16-bit colours that were filled with 14 bits
 
 
-def read_raster(data: bytes, view: DicomView | None, largest: int) -> tuple[Image.Image, ValueRange]:
+def read_raster(
+    data: bytes, view: DicomView | None, largest: int
+) -> tuple[Image.Image, ValueRange]:
     """Decode an image file to a picture, turned upright.
 
     Args:
@@ -55,7 +58,9 @@ def read_raster(data: bytes, view: DicomView | None, largest: int) -> tuple[Imag
                     raise TooCostlyError("has notes of a camera that are longer than any")
                 upright = ImageOps.exif_transpose(image)
                 upright.load()
-                return (upright, EIGHT_BITS) if view is None else _measured(image, upright, view, data)
+                return (
+                    (upright, EIGHT_BITS) if view is None else _measured(image, upright, view, data)
+                )
         except UnidentifiedImageError:
             raise ValueError("no image of a known format") from None
         except MemoryError:
@@ -115,18 +120,19 @@ def _measured(
 ) -> tuple[Image.Image, ValueRange]:
     """Bring a medical image to 8 bits, if it is not, or refuse what has no one meaning."""
     tags = getattr(opened, "tag_v2", {})
-    bits = max(np.atleast_1d(tags.get(258, (1,))), default=1)
+    bits = max(np.atleast_1d(tags.get(BITS_PER_SAMPLE, (1,))), default=1)
     deep_png = opened.format == "PNG" and data[24:25] == b"\x10"
     if image.mode.startswith("I;16") or (image.mode == "I" and (deep_png or bits == 16)):
         values = np.asarray(image)
-        if opened.format == "TIFF" and tags.get(262) == 0:  # the least value is white
-            values = values.max() - values.astype(np.int32) + values.min()
-        elif opened.format == "JPEG2000":
+        if opened.format == "JPEG2000":
             values = _at_own_depth(values, data)
         if opened.info.get("transparency") is not None:
             _check_opaque(values != opened.info["transparency"])
         grey, told = grey_levels(values, view.as_window())
-        return Image.fromarray(grey), told
+        # Pillow turns only values of 8 bits over.
+        return Image.fromarray(
+            255 - grey if tags.get(PHOTOMETRIC) == LEAST_IS_WHITE else grey
+        ), told
     if image.mode in ("I", "F"):
         raise ValueError("has values of 32 bits: save it with 8 or 16")
     if image.has_transparency_data:
@@ -134,13 +140,13 @@ def _measured(
     if not (deep_png or bits > 8):
         return image, EIGHT_BITS
     # Pillow takes the upper half of colours of 16 bits.
-    if max(top for _, top in np.atleast_2d(image.getextrema())[: len(image.getbands())]) <= DARK:
+    if np.asarray(image.convert("RGB").getextrema()).max() <= DARK:
         raise ValueError("has colours of 16 bits that are filled with fewer: save it with 8 bits")
     return image, ValueRange(UPPER_BITS, 0.0, 65535.0)
 
 
 def _at_own_depth(values: NDArray[np.uint16], data: bytes) -> NDArray[np.int32]:
-    """Undo what Pillow does to JPEG 2000: it shifts values up to 16 bits, and makes signed ones positive."""
+    """Undo what Pillow does to JPEG 2000: values shifted up to 16 bits, and none below zero."""
     bits, signed = depth_of(data)
     return (values.astype(np.int32) >> 16 - bits) - (signed << bits - 1)
 
@@ -148,4 +154,6 @@ def _at_own_depth(values: NDArray[np.uint16], data: bytes) -> NDArray[np.int32]:
 def _check_opaque(opaque: NDArray[np.bool_]) -> None:
     """Raise a ValueError if a picture shows through."""
     if not opaque.all():
-        raise ValueError("is transparent in places: put it on a background, and save it without alpha")
+        raise ValueError(
+            "is transparent in places: put it on a background, and save it without alpha"
+        )

@@ -3,7 +3,7 @@
 import struct
 
 from straylight.formats.bounded import TooCostlyError
-from straylight.limits import TIFF_DIRECTORIES, TIFF_VALUES
+from straylight.limits import TIFF_DIRECTORIES, TIFF_TAGS, TIFF_VALUES
 
 BYTES = (1, 2, 6, 7)  # types that stay bytes
 
@@ -24,6 +24,8 @@ def check_directories(data: bytes, page: int) -> None:
                 raise TooCostlyError(f"has more than {TIFF_DIRECTORIES} pages")
             n = int(struct.unpack_from(order + counted, data, place)[0])
             start = place + struct.calcsize(order + counted)
+            if n > TIFF_TAGS:
+                raise TooCostlyError(f"has a directory of more than {TIFF_TAGS} tags")
             for number in range(n):
                 _, kind, count = entry.unpack_from(data, start + size * number)
                 values += 1 + (0 if kind in BYTES else count)

@@ -118,7 +118,9 @@ def build(chosen: Selection, shape: Shape, folder: Path) -> Path:
 
 def key(content: str, chosen: Selection, shape: Shape) -> str:
     """Name of the cache of some content, for a shape and for the code that decodes."""
-    code = [inspect.getsource(module) for module in (levels, pictures, portable, rasters, selection)]
+    code = [
+        inspect.getsource(module) for module in (levels, pictures, portable, rasters, selection)
+    ]
     parts = [content, shape, chosen.stretched, PIL.__version__, code]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
