@@ -336,7 +336,7 @@ class Foreign(nn.Module):
     [
         (Saves(), "save"),
         (Maps(), "from_file"),
-        (Wakes(), "__setstate__"),
+        (Wakes(), "__[gs]etstate__"),
         (Foreign(), "ops.torchvision"),
     ],
 )
