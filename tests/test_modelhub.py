@@ -209,7 +209,9 @@ def test_folders_of_transformers_that_are_refused(here: Path) -> None:
             load_model("m")
 
     Path("m/own.py").write_text("import pathlib; pathlib.Path('executed').touch()")
-    refused("cannot be built with auto_map", auto_map={"AutoModelForImageClassification": "own.Own"})
+    refused(
+        "cannot be built with auto_map", auto_map={"AutoModelForImageClassification": "own.Own"}
+    )
     refused("with backbone_config", backbone_config={"auto_map": {"AutoBackbone": "own.Own"}})
     refused("with quantization_config", quantization_config={"quant_method": "bitsandbytes"})
     refused("no image classifier that is read .model_type 'bert'", model_type="bert")

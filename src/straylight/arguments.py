@@ -10,14 +10,44 @@ from typing import Any
 from straylight.errors import InputError, listed, quoted
 
 Check = Callable[[object], bool]
-DEEPEST, WIDEST, SIDE, LONGEST = 200, 2**14, 2**12, 64
+DEEPEST, WIDEST, SIDE, LONGEST = 200, 2**14, 2**12, 64  # layers, channels, pixels, items
 ACTIVATIONS = (
-    *("relu", "relu6", "leaky_relu", "prelu", "elu", "celu", "selu", "gelu", "gelu_new", "gelu_tanh", "gelu_fast"),
-    *("gelu_pytorch_tanh", "quick_gelu", "silu", "swish", "mish", "sigmoid", "tanh", "identity", "linear"),
+    *(
+        "relu",
+        "relu6",
+        "leaky_relu",
+        "prelu",
+        "elu",
+        "celu",
+        "selu",
+        "gelu",
+        "gelu_new",
+        "gelu_tanh",
+        "gelu_fast",
+    ),
+    *(
+        "gelu_pytorch_tanh",
+        "quick_gelu",
+        "silu",
+        "swish",
+        "mish",
+        "sigmoid",
+        "tanh",
+        "identity",
+        "linear",
+    ),
     *("hard_sigmoid", "hard_swish", "hardswish", "hard_mish"),
 )
 NORMS = (
-    *("batchnorm", "batchnorm2d", "batchnorm1d", "groupnorm", "groupnorm1", "layernorm", "layernorm2d"),
+    *(
+        "batchnorm",
+        "batchnorm2d",
+        "batchnorm1d",
+        "groupnorm",
+        "groupnorm1",
+        "layernorm",
+        "layernorm2d",
+    ),
     *("layer_norm", "batch_norm", "rmsnorm", "rmsnorm2d", "frozenbatchnorm2d"),
 )
 
@@ -42,18 +72,28 @@ def some(check: Check) -> Check:
     return lambda v: check(v) or (isinstance(v, list) and len(v) <= LONGEST and all(map(check, v)))
 
 
+def counts(value: object) -> bool:
+    """Return whether a value is a number of layers, or one for each stage."""
+    stages = value if isinstance(value, list) else [value]
+    return len(stages) <= LONGEST and all(map(whole(1, DEEPEST), stages)) and sum(stages) <= DEEPEST
+
+
 def flag(value: object) -> bool:
     """Return whether a value is true or false."""
     return isinstance(value, bool)
 
 
-COUNT, WIDTH, RATIO = some(whole(1, DEEPEST)), some(whole(1, WIDEST)), some(number(0, 64))
+WIDTH, RATIO = some(whole(1, WIDEST)), some(number(0, 64))
 SMALL, RATE, ACTIVATION = some(whole(0, 64)), some(number(0, 1)), word(*ACTIVATIONS)
 LAYER_ARGUMENTS: dict[str, Check] = {
-    **dict.fromkeys(("depth", "depths", "layers"), COUNT),
-    **dict.fromkeys(("embed_dim", "embed_dims", "num_heads", "stem_width", "stem_size", "dims"), WIDTH),
+    **dict.fromkeys(("depth", "depths", "layers"), counts),
+    **dict.fromkeys(
+        ("embed_dim", "embed_dims", "num_heads", "stem_width", "stem_size", "dims"), WIDTH
+    ),
     **dict.fromkeys(("base_width", "width_per_group", "num_features", "head_hidden_size"), WIDTH),
-    **dict.fromkeys(("cardinality", "groups", "growth_rate", "num_init_features", "bn_size"), WIDTH),
+    **dict.fromkeys(
+        ("cardinality", "groups", "growth_rate", "num_init_features", "bn_size"), WIDTH
+    ),
     **dict.fromkeys(("img_size", "patch_size"), some(whole(1, SIDE))),
     "window_size": SMALL,
     "in_chans": whole(1, 16),

@@ -7,12 +7,26 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from straylight.errors import InputError
 
-SPARE = 2**24  # numbers that need not be in the weights file: indexes, masks, a new head
-TIMES = 3  # random values that become weights are made once more
+SPARE = 2**22  # numbers that need not be in the weights file: indexes, masks, a new head
 MAKERS = {
-    *("aten::empty", "aten::zeros", "aten::ones", "aten::full", "aten::rand", "aten::randn", "aten::eye"),
+    *(
+        "aten::empty",
+        "aten::zeros",
+        "aten::ones",
+        "aten::full",
+        "aten::rand",
+        "aten::randn",
+        "aten::eye",
+    ),
     *("aten::arange", "aten::linspace", "aten::logspace", "aten::randint", "aten::randperm"),
-    *("aten::empty_strided", "aten::tri", "aten::new_empty", "aten::new_zeros", "aten::new_full", "aten::repeat"),
+    *(
+        "aten::empty_strided",
+        "aten::tri",
+        "aten::new_empty",
+        "aten::new_zeros",
+        "aten::new_full",
+        "aten::repeat",
+    ),
     *("aten::normal", "aten::new_ones", "aten::expand_copy", "aten::constant_pad_nd"),
 }
 
@@ -30,7 +44,7 @@ class Budget(TorchDispatchMode):
 
     def __init__(self, what: str, size: int) -> None:
         super().__init__()
-        self.what, self.left = what, TIMES * size + SPARE
+        self.what, self.left = what, size + SPARE
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ANN401
         name: str = func._schema.name

@@ -90,10 +90,14 @@ def read_weights(path: Path) -> Weights:
     for shard in sorted(set(places.values())):
         part = read_file(shard_of(path.parent, shard))
         if not all(places.get(name) == shard for name in part):
-            raise InputError(f"{path} does not list all that {shard} holds: save the weights again.")
+            raise InputError(
+                f"{path} does not list all that {shard} holds: save the weights again."
+            )
         weights |= part
     if missing := places.keys() - weights.keys():
-        raise InputError(f"{path} lists {listed(sorted(missing), 3)}, which its shards do not hold.")
+        raise InputError(
+            f"{path} lists {listed(sorted(missing), 3)}, which its shards do not hold."
+        )
     return weights
 
 

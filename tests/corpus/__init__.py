@@ -52,12 +52,14 @@ def make_corpus(seed: int = 0) -> list[Case]:
         findings,
         models,
         pictures,
+        programs,
         scans,
         tables,
         unfinished,
     )
 
     families = (pictures, scans, arrays, tables, archives, models, audits, findings, unfinished)
+    families += (programs,)  # last: the others' seeds stay
     cases: list[Case] = []
     for number, family in enumerate(families):
         cases += family.cases(np.random.default_rng((seed, number)))

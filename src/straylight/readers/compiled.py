@@ -15,7 +15,15 @@ from straylight.readers.trial import AWAY
 Block = torch._C.Graph | torch._C.Block
 # Numbers of rounds that are known before a loop begins: lengths, sizes, and sums of these.
 COUNTS = {
-    *("aten::len", "aten::size", "aten::dim", "aten::add", "aten::sub", "aten::floordiv", "prim::min"),
+    *(
+        "aten::len",
+        "aten::size",
+        "aten::dim",
+        "aten::add",
+        "aten::sub",
+        "aten::floordiv",
+        "prim::min",
+    ),
     *("aten::__range_length", "prim::Constant"),
 }
 MOST_ROUNDS, DEEPEST = 10_000, 2
@@ -33,15 +41,10 @@ def wrong_with_graph(network: nn.Module) -> str:
     kinds = {node.kind() for node in nodes(module.inlined_graph)}
     if unknown := sorted(k for k in kinds if not (allowed(k) or k in BEFORE or is_known(k[6:]))):
         return f"uses {listed(unknown)}, which no classifier needs, and is not read: {AWAY}"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        # Freezing makes constants of all attributes that nothing changes.
-        graph = torch.jit.freeze(module, optimize_numerics=False).graph
+    graph: Any = frozen(module).graph
     kinds = {node.kind() for node in nodes(graph)} - {"prim::SetAttr"}
     if unknown := sorted(kind for kind in kinds if not allowed(kind)):
-        return (
-            f"uses {listed(unknown)}, which no classifier needs in evaluation mode, and is not read: {AWAY}"
-        )
+        return f"uses {listed(unknown)}, which no classifier needs in evaluation mode, and is not read: {AWAY}"
     if deepest(graph) > DEEPEST:
         return f"has more than {DEEPEST} loops in one another, and is not read: {AWAY}"
     if any(map(is_training, nodes(graph))):
@@ -55,6 +58,16 @@ def wrong_with_graph(network: nn.Module) -> str:
         if node.kind() == "prim::Constant" and (kind := half_of(node)):
             return f"computes with numbers of type {kind}: give it in float32 (network.float())"
     return ""
+
+
+def frozen(network: nn.Module) -> nn.Module:
+    """Return the network that is looked at and run: what nothing changes is a constant, branches for training
+    are gone, and no number is computed otherwise.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found: nn.Module = torch.jit.freeze(network, optimize_numerics=False)  # type: ignore[arg-type]
+    return found
 
 
 def nodes(block: Block) -> Iterator[Any]:
@@ -84,7 +97,9 @@ def writes(node: Any) -> list[int]:  # noqa: ANN401
 def written_by(schema: str) -> list[int]:
     """Return the places of the arguments that an operator of a schema changes."""
     arguments = torch._C.parse_schema(schema).arguments
-    return [n for n, a in enumerate(arguments) if a.alias_info is not None and a.alias_info.is_write]
+    return [
+        n for n, a in enumerate(arguments) if a.alias_info is not None and a.alias_info.is_write
+    ]
 
 
 def is_made_here(value: Any, seen: frozenset[str] = frozenset()) -> bool:  # noqa: ANN401
@@ -147,6 +162,10 @@ def is_count(value: Any) -> bool:  # noqa: ANN401
 def half_of(constant: Any) -> str:  # noqa: ANN401
     """Return the type of a tensor's numbers, if it is another than float32's."""
     tensor = constant.output().toIValue() if constant.hasAttribute("value") else None
-    if not isinstance(tensor, torch.Tensor) or not tensor.is_floating_point() or tensor.numel() == 1:
+    if (
+        not isinstance(tensor, torch.Tensor)
+        or not tensor.is_floating_point()
+        or tensor.numel() == 1
+    ):
         return ""  # a traced number is a float64 of one element
     return "" if tensor.dtype == torch.float32 else str(tensor.dtype).removeprefix("torch.")

@@ -146,7 +146,9 @@ def changed_weights(network: nn.Module) -> str:
             value = node.args[place] if place < len(node.args) else node.kwargs.get(argument.name)
             written = argument.alias_info is not None and argument.alias_info.is_write
             if written and is_kept(value):
-                return f"changes itself while it answers ({quoted(value)}), and is not read: {AGAIN}"
+                return (
+                    f"changes itself while it answers ({quoted(value)}), and is not read: {AGAIN}"
+                )
     return ""
 
 

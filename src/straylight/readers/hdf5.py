@@ -77,7 +77,9 @@ def layer_names(path: Path) -> list[str]:
         return [n.decode() if isinstance(n, bytes) else str(n) for part in parts for n in part]
 
 
-def items(library: ModuleType, group: Any, seen: set[int], depth: int = 0) -> Iterator[tuple[Any, str]]:  # noqa: ANN401
+def items(
+    library: ModuleType, group: Any, seen: set[int], depth: int = 0
+) -> Iterator[tuple[Any, str]]:
     """List everything in a file once, through no link."""
     for name in group:
         yield group, name

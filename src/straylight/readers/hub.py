@@ -20,7 +20,10 @@ FILES = [CONFIG, WEIGHTS, INDEX, "model-?????-of-?????.safetensors"]
 NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
 REVISION = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[\w.-]{1,96}){0,4}", re.ASCII)
 MOST_CLASSES = 2**16
-WRAPPER, WRAPPED = "timm_wrapper", "resnet50"  # transformers' name for a timm model, and its default
+WRAPPER, WRAPPED = (
+    "timm_wrapper",
+    "resnet50",
+)  # transformers' name for a timm model, and its default
 
 
 def read_hub(spec: str, options: ModelOptions) -> Brought:
@@ -55,8 +58,11 @@ def read_timm_folder(spec: str, folder: Path, _: ModelOptions) -> Brought:
     architecture = field(spec, config, "architecture", is_text)
     if architecture is None and config.get("model_type") == WRAPPER:
         architecture = WRAPPED
-    with Budget(spec, size):
-        network = build_network(architecture or "", arguments, n_classes)
+    try:
+        with Budget(spec, size):
+            network = build_network(architecture or "", arguments, n_classes)
+    except InputError as error:
+        raise InputError(str(error) if spec in str(error) else f"{spec}: {error}") from error
     notes = load_weights(network, folder)
     channels, side, _width = field(spec, said, "input_size", is_size) or (0, 0, 0)
     mean, std = (tuple(field(spec, said, key, is_numbers) or ()) for key in ("mean", "std"))

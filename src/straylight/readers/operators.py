@@ -58,22 +58,27 @@ sym_constrain_range_for_size sym_constrain_range _assert_tensor_metadata _assert
 device dtype slice copy get
 """
 ATEN = frozenset(" ".join((LAYERS, POINTWISE, REDUCTIONS, SHAPES, MAKERS, SCALARS)).split())
-PRIM = frozenset("""
-Constant ListConstruct ListUnpack TupleConstruct TupleUnpack TupleIndex TupleSlice DictConstruct CreateObject GetAttr
-If Loop NumToTensor unchecked_cast Uninitialized RaiseException dtype device layout is_cuda shape data isinstance
-unchecked_unwrap_optional min max abs is_meta requires_grad itemsize CallFunction CallMethod Return Param tolist
-annotate ImplicitTensorToNum is_nested is_mkldnn is_sparse is_quantized type index EnumValue EnumName
-""".split())  # fmt: skip
+PRIM = frozenset(["Constant", "ListConstruct", "ListUnpack", "TupleConstruct", "TupleUnpack", "TupleIndex", "TupleSlice", "DictConstruct", "CreateObject", "GetAttr", "If", "Loop", "NumToTensor", "unchecked_cast", "Uninitialized", "RaiseException", "dtype", "device", "layout", "is_cuda", "shape", "data", "isinstance", "unchecked_unwrap_optional", "min", "max", "abs", "is_meta", "requires_grad", "itemsize", "CallFunction", "CallMethod", "Return", "Param", "tolist", "annotate", "ImplicitTensorToNum", "is_nested", "is_mkldnn", "is_sparse", "is_quantized", "type", "index", "EnumValue", "EnumName"])  # fmt: skip
 # In branches for training of networks that are in evaluation mode.
-TRAINING = frozenset((
-    ("bernoulli", "bernoulli_", "uniform_", "rand", "rand_like", "empty", "empty_like", "new_empty")
-))
+TRAINING = frozenset(
+    ("bernoulli", "bernoulli_", "uniform_", "rand", "rand_like", "empty_like", "new_empty")
+)
 # What they give is new memory, whatever they were given.
-FRESH = frozenset((LAYERS + POINTWISE + REDUCTIONS + MAKERS).split()) - frozenset("""
-dropout dropout2d feature_dropout alpha_dropout native_dropout to type_as float double int long bool cpu pad
-_autocast_to_full_precision _autocast_to_reduced_precision tensor max min unfold round clamp __and__ __or__ __xor__ __not__
-""".split())  # fmt: skip
-FRESH |= {"clone", "cat", "stack", "repeat", "index", "index_select", "gather", "roll", "flip", "_to_copy", "clamp", "copy"}
+FRESH = frozenset((LAYERS + POINTWISE + REDUCTIONS + MAKERS).split()) - frozenset(["dropout", "dropout2d", "feature_dropout", "alpha_dropout", "native_dropout", "to", "type_as", "float", "double", "int", "long", "bool", "cpu", "pad", "_autocast_to_full_precision", "_autocast_to_reduced_precision", "tensor", "max", "min", "unfold", "round", "clamp", "__and__", "__or__", "__xor__", "__not__"])  # fmt: skip
+FRESH |= {
+    "clone",
+    "cat",
+    "stack",
+    "repeat",
+    "index",
+    "index_select",
+    "gather",
+    "roll",
+    "flip",
+    "_to_copy",
+    "clamp",
+    "copy",
+}
 
 
 def allowed(kind: str) -> bool:

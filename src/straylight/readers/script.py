@@ -17,7 +17,16 @@ from straylight.readers.operators import PRIM, is_known
 LONGEST = 2**23  # bytes of one file of source: the largest networks have some hundred thousand
 # Functions that stand alone in serialised code.
 BUILTINS = {
-    *("annotate", "getattr", "uninitialized", "unchecked_cast", "isinstance", "int", "float", "bool"),
+    *(
+        "annotate",
+        "getattr",
+        "uninitialized",
+        "unchecked_cast",
+        "isinstance",
+        "int",
+        "float",
+        "bool",
+    ),
     *("len", "range", "min", "max", "str", "list", "abs", "round", "tuple", "ord", "hasattr"),
 }
 CONSTANTS = {"inf", "nan", "pi", "device", "dtype", "Size", "strided"}
@@ -26,11 +35,30 @@ SPECIAL = {"__init__", "__len__", "__contains__"}
 TABLES = {"__parameters__", "__buffers__", "__annotations__"}
 STATEMENTS = (
     *(ast.Module, ast.ClassDef, ast.FunctionDef, ast.arguments, ast.arg, ast.Assign, ast.AnnAssign),
-    *(ast.Return, ast.If, ast.For, ast.While, ast.Break, ast.Continue, ast.Pass, ast.Expr, ast.Assert),
+    *(
+        ast.Return,
+        ast.If,
+        ast.For,
+        ast.While,
+        ast.Break,
+        ast.Continue,
+        ast.Pass,
+        ast.Expr,
+        ast.Assert,
+    ),
     *(ast.expr, ast.expr_context, ast.operator, ast.unaryop, ast.cmpop, ast.boolop, ast.keyword),
 )
 EXPRESSIONS = (
-    *(ast.Name, ast.Attribute, ast.Call, ast.Constant, ast.Tuple, ast.List, ast.Dict, ast.Subscript),
+    *(
+        ast.Name,
+        ast.Attribute,
+        ast.Call,
+        ast.Constant,
+        ast.Tuple,
+        ast.List,
+        ast.Dict,
+        ast.Subscript,
+    ),
     *(ast.Slice, ast.BinOp, ast.UnaryOp, ast.Compare, ast.BoolOp, ast.IfExp),
 )
 # Classes and functions that an object table may name: of the program itself, and those of plain tensors.
@@ -111,7 +139,9 @@ def _check_path(path: list[str]) -> None:
     name = ".".join(path)
     if ".torch.classes" in name or path[:2] == ["torch", "classes"]:
         raise Suspicious("torch.classes")
-    if path[0] == "torch" and (len(path) > 2 or not (_is_operator(path[1]) or path[1] in CONSTANTS)):
+    if path[0] == "torch" and (
+        len(path) > 2 or not (_is_operator(path[1]) or path[1] in CONSTANTS)
+    ):
         raise Suspicious(name)
     if path[0] == "ops" and len(path) > 1:
         known = len(path) < 4 and path[1] in ("prim", "aten")
@@ -129,7 +159,11 @@ def _check_body(node: ast.ClassDef) -> None:
         if isinstance(item, ast.Assign):
             for target in item.targets:
                 base = target.value if isinstance(target, ast.Subscript) else target
-                if not isinstance(base, ast.Name) or base.id.startswith("__") and base.id not in TABLES:
+                if (
+                    not isinstance(base, ast.Name)
+                    or (base.id.startswith("__")
+                    and base.id not in TABLES)
+                ):
                     raise Suspicious(ast.unparse(base)[:80])
 
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from straylight.errors import InputError, quoted, reason_of
 from straylight.images import RGB
 from straylight.readers.brought import Brought, ModelOptions
-from straylight.readers.compiled import wrong_with_graph
+from straylight.readers.compiled import frozen, wrong_with_graph
 from straylight.readers.program import Program, other_numbers
 from straylight.readers.records import read_records, write_records
 from straylight.readers.script import Suspicious, checked_source, checked_table
@@ -68,16 +68,18 @@ def read_torchscript(spec: str, options: ModelOptions) -> Brought:
     def wrong() -> str:
         try:
             network = build(records)
-        except Exception as error:  # noqa: BLE001 (the compiler and the reader raise kinds of their own)
+        except Exception as error:
             return f"is not TorchScript that can be loaded ({reason_of(error)}): export it again"
         said = other_numbers(network) or wrong_with_graph(network)
         if said or not options.size:
             return said
-        return wrong_answers(network, (len(options.mean) or RGB, options.size, options.size))
+        return wrong_answers(
+            frozen(network), (len(options.mean) or RGB, options.size, options.size)
+        )
 
     try_apart(spec, wrong, sum(map(len, records.values())))
     source = b"".join(name.encode() + records[name] for name in sorted(records))
-    return Brought(Program(Script(build(records)), source))
+    return Brought(Program(Script(frozen(build(records))), source))
 
 
 def checked(spec: str, records: dict[str, bytes]) -> dict[str, bytes]:

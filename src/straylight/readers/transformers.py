@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from straylight.arguments import check_arguments
 from straylight.budget import Budget
-from straylight.errors import InputError, listed, quoted, reason_of
+from straylight.errors import InputError, quoted, reason_of
 from straylight.jsons import read_json
 from straylight.limits import LARGEST_SIDE
-from straylight.readers.brought import Brought, ModelOptions
+from straylight.readers.brought import Brought
 from straylight.readers.fields import FIELDS, METADATA, TYPES
 from straylight.readers.hub import CONFIG, MOST_CLASSES, is_numbers, is_text, size_of_weights
 from straylight.tensors import LEVELS
@@ -68,8 +68,8 @@ def checked_config(spec: str, config: dict[str, Any]) -> tuple[str, ...]:
     kind = config.get("model_type")
     if not isinstance(kind, str) or kind not in TYPES:
         raise InputError(
-            f"{spec} is no image classifier that is read (model_type '{quoted(kind, 40)}' in its {CONFIG}): read "
-            f"are {listed(sorted(TYPES), 40)}; for others give python:MODULE:FUNCTION."
+            f"{spec} is no image classifier that is read (model_type '{quoted(kind, 40)}' in its {CONFIG}): "
+            "docs/models.md lists those that are; for others give python:MODULE:FUNCTION."
         )
     given = {key: value for key, value in config.items() if key not in METADATA}
     check_arguments(spec, given, FIELDS)
@@ -87,7 +87,11 @@ def class_names(spec: str, config: dict[str, Any]) -> tuple[str, ...]:
         names: dict[str, Any] = {str(i): f"LABEL_{i}" for i in range(count)} if whole else {}
     else:
         names = labels if isinstance(labels, dict) and len(labels) <= MOST_CLASSES else {}
-    if not names or set(names) != {str(i) for i in range(len(names))} or not all(map(is_text, names.values())):
+    if (
+        not names
+        or set(names) != {str(i) for i in range(len(names))}
+        or not all(map(is_text, names.values()))
+    ):
         raise InputError(
             f"{spec} has a {CONFIG} whose id2label does not name the classes 0, 1, 2 and so on."
         )
@@ -103,7 +107,9 @@ def build(spec: str, config: dict[str, Any], names: tuple[str, ...], weights: We
     given = {key: value for key, value in config.items() if key in FIELDS}
     try:
         with quiet():
-            settings = CONFIG_MAPPING[config["model_type"]](**given, id2label=dict(enumerate(names)))
+            settings = CONFIG_MAPPING[config["model_type"]](
+                **given, id2label=dict(enumerate(names))
+            )
             network, told = AutoModelForImageClassification._model_mapping[
                 type(settings)
             ].from_pretrained(

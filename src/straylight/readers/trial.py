@@ -20,7 +20,10 @@ from torch import Tensor
 
 from straylight.errors import InputError, reason_of
 
-SECONDS, SECONDS_PER_BYTE = 3, 0.2e-6  # of processor time; a ViT-L of 1.2 GB needs 12 s for 5 images
+SECONDS, SECONDS_PER_BYTE = (
+    3,
+    0.2e-6,
+)  # of processor time; a ViT-L of 1.2 GB needs 12 s for 5 images
 MEMORY, TIMES = 2**30, 4  # bytes, and so many times the file
 PATIENCE = 10  # seconds on the clock for each of the processor, on a busy machine
 SAME = 1e-3  # of the largest answer: how far the same image may differ in another batch
@@ -74,7 +77,7 @@ def _run(work: Callable[[], str], writing: int, seconds: int, memory: int) -> No
             wrong = work()
     except MemoryError:
         wrong = "needs more memory than a network of its size, and is not read"
-    except BaseException as error:  # noqa: BLE001 (it ends here, whatever it was)
+    except BaseException as error:
         wrong = f"cannot be run ({reason_in(error)}): {AWAY}"
     finally:
         with suppress(BaseException):
@@ -139,7 +142,7 @@ def wrong_answers(network: Callable[[Tensor], object], shape: tuple[int, int, in
             alone = _tensors(network(images[1:].clone()))
         except MemoryError:
             raise
-        except Exception as error:  # noqa: BLE001 (programs raise what they like)
+        except Exception as error:
             return f"cannot take images of shape {shape}: {reason_in(error)}"
     if len(first) != len(again) or not all(map(_equal, first, again)):
         return f"changes its answers when it is asked again, and is not read: {AWAY}"
