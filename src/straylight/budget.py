@@ -61,5 +61,6 @@ class Budget(TorchDispatchMode):
         self.left -= numbers
         if self.left < 0:
             raise InputError(
-                f"{self.what} describes a network of many more numbers than its weights have, and is not built."
+                f"{self.what} describes a network of many more numbers than its weights have, and is "
+                "not built."
             )

@@ -59,8 +59,8 @@ def load_weights(network: nn.Module, path: Path, *, new_head: bool = False) -> t
     for name, tensor in weights.items():
         if target[name].is_floating_point() and tensor.dtype not in FLOATS:
             raise InputError(
-                f"{path} holds {quoted(name)} as {str(tensor.dtype).removeprefix('torch.')}, not as float32: "
-                "give the weights in float32."
+                f"{path} holds {quoted(name)} as {str(tensor.dtype).removeprefix('torch.')}, not "
+                "as float32: give the weights in float32."
             )
     network.load_state_dict(weights)
     return (*notes, *conversions(weights.values()))

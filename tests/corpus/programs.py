@@ -1,4 +1,4 @@
-"""TorchScript programs, and configurations of timm and transformers, as somebody hostile would write them."""
+"""TorchScript programs, and configurations of timm and transformers, good and hostile."""
 
 import io
 import json

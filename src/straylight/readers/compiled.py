@@ -1,4 +1,4 @@
-"""The compiled graph of a TorchScript program: operators that compute, and nothing that it keeps is changed."""
+"""The compiled graph of a TorchScript program: it only computes, and changes nothing that it keeps."""
 
 import warnings
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ KEEPERS = {"prim::Constant", "prim::GetAttr"}
 INTO_LISTS = {"aten::append", "aten::insert", "aten::extend", "aten::_set_item"}
 
 
-def wrong_with_graph(network: nn.Module) -> str:
+def wrong_with_graph(network: nn.Module) -> str:  # noqa: PLR0911 (one for each fault)
     """Return what is wrong with a program, as the end of a sentence (nothing: all is well)."""
     module: Any = network
     for part in module.modules():
@@ -44,7 +44,7 @@ def wrong_with_graph(network: nn.Module) -> str:
     graph: Any = frozen(module).graph
     kinds = {node.kind() for node in nodes(graph)} - {"prim::SetAttr"}
     if unknown := sorted(kind for kind in kinds if not allowed(kind)):
-        return f"uses {listed(unknown)}, which no classifier needs in evaluation mode, and is not read: {AWAY}"
+        return f"uses {listed(unknown)}, which no classifier in use needs, and is not read: {AWAY}"
     if deepest(graph) > DEEPEST:
         return f"has more than {DEEPEST} loops in one another, and is not read: {AWAY}"
     if any(map(is_training, nodes(graph))):
@@ -61,8 +61,10 @@ def wrong_with_graph(network: nn.Module) -> str:
 
 
 def frozen(network: nn.Module) -> nn.Module:
-    """Return the network that is looked at and run: what nothing changes is a constant, branches for training
-    are gone, and no number is computed otherwise.
+    """Return the network that is looked at and run.
+
+    What nothing changes is a constant, branches for training are gone, and no number is computed
+    otherwise.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

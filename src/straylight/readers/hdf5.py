@@ -42,7 +42,7 @@ def check_hdf5(spec: str, file: Path | io.BytesIO) -> None:
         raise InputError(f"{spec} {wrong}, and is not read.")
 
 
-def wrong_in(library: ModuleType, stored: Any, most: int) -> str:  # noqa: ANN401 (a file of h5py)
+def wrong_in(library: ModuleType, stored: Any, most: int) -> str:  # noqa: ANN401, PLR0911
     """Return what is wrong with a file (nothing: all is well)."""
     claimed = 0
     seen: set[int] = set()
@@ -78,7 +78,10 @@ def layer_names(path: Path) -> list[str]:
 
 
 def items(
-    library: ModuleType, group: Any, seen: set[int], depth: int = 0
+    library: ModuleType,
+    group: Any,  # noqa: ANN401
+    seen: set[int],
+    depth: int = 0,
 ) -> Iterator[tuple[Any, str]]:
     """List everything in a file once, through no link."""
     for name in group:

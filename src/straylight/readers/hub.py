@@ -1,4 +1,4 @@
-"""timm models as the Hugging Face hub keeps them: `config.json` and `model.safetensors`, whole or in shards."""
+"""timm models as the Hugging Face hub keeps them: a configuration and safetensors."""
 
 import re
 from pathlib import Path
@@ -106,8 +106,8 @@ def field(spec: str, table: dict[str, Any], key: str, check: Check) -> Any:  # n
     value = table.get(key)
     if value is not None and not check(value):
         raise InputError(
-            f"{spec} has a {CONFIG} whose {key} is '{quoted(repr(value)[:99], 40)}', which its library does "
-            "not write."
+            f"{spec} has a {CONFIG} whose {key} is '{quoted(repr(value)[:99], 40)}', which its library "
+            "does not write."
         )
     return value
 
@@ -152,7 +152,8 @@ def size_of_weights(spec: str, folder: Path) -> int:
     if not (folder / WEIGHTS).is_file() and not (folder / INDEX).is_file():
         raise InputError(
             f"{spec} has no {WEIGHTS}: pickled weights such as pytorch_model.bin can run code and are "
-            "not read; save it with save_pretrained(FOLDER), or convert them with safetensors.torch.save_file."
+            "not read; save it with save_pretrained(FOLDER), or convert them with "
+            "safetensors.torch.save_file."
         )
     return sum(file.stat().st_size for file in folder.glob("*.safetensors") if file.is_file())
 

@@ -112,7 +112,7 @@ LAYERS = {
     ),
 }
 MODELS = {"Functional", "Model", "Sequential", "DTypePolicy"}
-# Modules whose classes hold numbers alone; optimizers, losses and metrics are left out before Keras sees them.
+# Modules whose classes hold numbers alone.
 MODULES = re.compile(
     r"keras\.(src\.)?(initializers|regularizers|constraints|dtype_policies)(\.\w+)*", re.ASCII
 )
@@ -261,8 +261,8 @@ def check_class(spec: str, table: dict[str, Any]) -> None:
     ):
         full = f"{module}.{name}" if module else name
         raise InputError(
-            f"{spec} holds {quoted(full)}, which can run code or read files, or is not known to be harmless, "
-            "and is not read: use layers of Keras for images, or give python:MODULE:FUNCTION."
+            f"{spec} holds {quoted(full)}, which can run code or read files, or is not known to be "
+            "harmless, and is not read: use layers of Keras for images, or give python:MODULE:FUNCTION."
         )
 
 

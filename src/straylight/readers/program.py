@@ -37,7 +37,7 @@ def other_numbers(network: nn.Module) -> str:
         if tensor.is_floating_point() and tensor.dtype != torch.float32:
             kind = str(tensor.dtype).removeprefix("torch.")
             return (
-                f"has weights of type {kind} ({quoted(name)}): give it in float32 (call network.float() before "
-                "it is exported)"
+                f"has weights of type {kind} ({quoted(name)}): give it in float32 (call network.float() "
+                "before it is exported)"
             )
     return ""

@@ -1,4 +1,4 @@
-"""Archives of torch and of Keras (zip files): read with suspicion, and written anew from what was looked at.
+"""Archives of torch and Keras (zip files): read with suspicion, and written anew from what was checked.
 
 torch reads zip files with a parser of its own. What it is given is therefore never the file, but an archive
 made here of the records that were checked: the two cannot see different things in it.

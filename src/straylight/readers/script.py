@@ -1,7 +1,7 @@
 """The source of a TorchScript program, checked as a syntax tree and written anew from it.
 
-The language is a part of Python's, so Python's parser reads it. What torch compiles is the text made from the
-tree that was looked at, without comments: the two cannot see different things in it.
+The language is a part of Python's, so Python's parser reads it. What torch compiles is the text made from
+the tree that was looked at, without comments: the two cannot see different things in it.
 """
 
 import ast
@@ -159,10 +159,8 @@ def _check_body(node: ast.ClassDef) -> None:
         if isinstance(item, ast.Assign):
             for target in item.targets:
                 base = target.value if isinstance(target, ast.Subscript) else target
-                if (
-                    not isinstance(base, ast.Name)
-                    or (base.id.startswith("__")
-                    and base.id not in TABLES)
+                if not isinstance(base, ast.Name) or (
+                    base.id.startswith("__") and base.id not in TABLES
                 ):
                     raise Suspicious(ast.unparse(base)[:80])
 

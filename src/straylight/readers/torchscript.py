@@ -3,8 +3,8 @@
 `torch.jit.load` runs no Python pickle: its own reader takes tensors and TorchScript classes. But a program
 can call torch's operators, some of which touch files (`aten::save`, `aten::from_file`, those of other
 libraries), and two things run while it loads: `__setstate__` methods, and the readers of C++ classes
-(`torch.classes`). So the source is parsed, checked and written anew (`script.py`) before torch sees it. Then a
-process of its own compiles it, looks at the graph (`compiled.py`), and asks it twice (`trial.py`).
+(`torch.classes`). So the source is parsed, checked and written anew (`script.py`) before torch sees it.
+Then a process of its own compiles it, looks at the graph (`compiled.py`), and asks it twice (`trial.py`).
 """
 
 import re
@@ -29,10 +29,9 @@ KEPT = re.compile(
     r"(data|constants)\.pkl|(data|constants)/\d+|code/[\w./]+\.py|version|byteorder|\.data/version"
 )
 PICKLED = (
-    "{} is not TorchScript, but may hold pickled objects, which can run code, and is not read: save its state_dict "
-    "in your own Python with safetensors.torch.save_file(network.state_dict(), 'net.safetensors') and give "
-    "timm:NAME or torchvision:NAME --weights net.safetensors (docs/models.md has the three lines), or export it "
-    "to ONNX, or give python:MODULE:FUNCTION."
+    "{} may hold pickled objects, which can run code, and is not read: save its state_dict as safetensors "
+    "(docs/models.md has the three lines) and give torchvision:NAME or timm:NAME --weights "
+    "FILE.safetensors, or export it to ONNX, or give python:MODULE:FUNCTION."
 )
 
 
@@ -96,8 +95,8 @@ def checked(spec: str, records: dict[str, bytes]) -> dict[str, bytes]:
             found[name] = checked_source(data) if name.startswith(CODE) else data
     except Suspicious as word:
         raise InputError(
-            f"{spec} uses {quoted(word)}, which no classifier needs and which can touch files, print or run "
-            "while it is loaded, and is not read: export it to ONNX, or give python:MODULE:FUNCTION."
+            f"{spec} uses {quoted(word)}, which no classifier needs and which can touch files, print or "
+            "run while it is loaded, and is not read: export it to ONNX, or give python:MODULE:FUNCTION."
         ) from word
     except ValueError as error:
         raise InputError(

@@ -68,7 +68,7 @@ def checked_config(spec: str, config: dict[str, Any]) -> tuple[str, ...]:
     kind = config.get("model_type")
     if not isinstance(kind, str) or kind not in TYPES:
         raise InputError(
-            f"{spec} is no image classifier that is read (model_type '{quoted(kind, 40)}' in its {CONFIG}): "
+            f"{spec} is no image classifier that is read (model_type '{quoted(kind, 40)}' in {CONFIG}): "
             "docs/models.md lists those that are; for others give python:MODULE:FUNCTION."
         )
     given = {key: value for key, value in config.items() if key not in METADATA}

@@ -36,12 +36,12 @@ def try_apart(spec: str, work: Callable[[], str], size: int) -> None:
 
     Args:
         spec: What is tried, for messages.
-        work: Returns what is wrong, as the end of a sentence that begins with `spec` (nothing: all is well).
+        work: Returns what is wrong, as the end of a sentence that begins with `spec` (nothing: fine).
         size: Bytes of its file.
 
     Raises:
-        InputError: If something is wrong, it raises, crashes, or needs more time or memory than a network of
-            this size.
+        InputError: If something is wrong, it raises, crashes, or needs more time or memory than a network
+            of this size.
     """
     if not hasattr(os, "fork"):  # Windows
         raise InputError(
