@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -10,6 +11,7 @@ from jsonschema.exceptions import best_match
 
 from straylight.errors import quoted, reason_of
 
+LARGEST_JSON = 2**24  # bytes
 # In JSON that was written without need: an escaped character below a space, and those from DEL on.
 CONTROL = re.compile(r"(?<!\\)(\\\\)*\\u00[01]|[\x7f-\x9f]")
 
@@ -60,3 +62,15 @@ def misfit(error: jsonschema.ValidationError) -> str:
     """Say where data does not follow a schema, and why."""
     where = "/".join(map(str, error.absolute_path)) or "the top"
     return f"at {quoted(where)} ({reason_of(error)})"
+
+
+def read_json(path: Path) -> Any:  # noqa: ANN401
+    """Read a small JSON file.
+
+    Raises:
+        OSError: If it cannot be read.
+        ValueError: As `parse_json`, or if it is larger than `LARGEST_JSON`.
+    """
+    if path.stat().st_size > LARGEST_JSON:
+        raise ValueError(f"it is larger than {LARGEST_JSON // 2**20} MiB")
+    return parse_json(path.read_text(encoding="utf-8"))

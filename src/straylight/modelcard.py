@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from straylight.backbones import build_network
+from straylight.budget import Budget
 from straylight.classifier import Classifier
 from straylight.errors import InputError, reason_of
 from straylight.files import write_text
@@ -144,7 +145,8 @@ def load_classifier(folder: str | Path) -> Classifier:
             f"{root / 'model.json'} is no Straylight model card: {reason_of(error)}."
         ) from error
     try:
-        network = card.build()
+        with Budget(str(root / "model.json"), (root / "model.safetensors").stat().st_size):
+            network = card.build()
     except InputError as error:
         raise InputError(f"{root / 'model.json'}: {error}") from error
     load_weights(network, root / "model.safetensors")

@@ -80,6 +80,8 @@ def wrap(brought: Brought, options: ModelOptions, spec: str) -> Classifier:
     card: dict[str, Any] = {"head": head.kind, "mean": mean, "std": std}
     if options.finding:
         card["finding"] = options.finding if options.finding != ALL else ALL_MEANS
+    if brought.notes:
+        card["notes"] = list(brought.notes)
     if brought.architecture:
         card |= {"architecture": brought.architecture, "arguments": brought.arguments}
     return make(head, class_names=names, card=card)

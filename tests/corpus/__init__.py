@@ -53,6 +53,7 @@ def make_corpus(seed: int = 0) -> list[Case]:
         findings,
         models,
         pictures,
+        programs,
         scans,
         tables,
         unfinished,
@@ -69,6 +70,7 @@ def make_corpus(seed: int = 0) -> list[Case]:
         findings,
         unfinished,
         bounds,
+        programs,
     )
     cases: list[Case] = []
     for number, family in enumerate(families):

@@ -19,9 +19,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
-import onnx2torch  # noqa: F401 (these two take seconds to import, which are no reader's)
+import onnx2torch  # noqa: F401 (these take seconds to import, which are no reader's)
 import timm  # noqa: F401
 import torch
+import transformers.models.vit.modeling_vit  # noqa: F401
 from torch import nn
 
 from straylight.cohort import load_cohort
@@ -138,6 +139,26 @@ def network(path: Path) -> Said:
     return []
 
 
+def program(path: Path) -> Said:
+    options = ModelOptions(classes=NAMES, size=8, mean=(0.0,) * 3, std=(1.0,) * 3, head="logits")
+    load_model(path, options)
+    return []
+
+
+def config(path: Path) -> Said:
+    """As the configuration of a folder; the first part of its name says which weights lie beside it."""
+    with TemporaryDirectory(dir=path.parent) as folder:
+        weights = path.parent.parent / "good-model" / "model.safetensors"
+        shutil.copy(weights, Path(folder) / "model.safetensors")
+        shutil.copy(path, Path(folder) / "config.json")
+        options = ModelOptions(size=8, mean=(0.0,) * 3, std=(1.0,) * 3, head="logits")
+        try:
+            load_model(folder, options)
+        except InputError as error:
+            raise InputError(str(error).replace(folder, str(path))) from error
+    return []
+
+
 def card(path: Path) -> Said:
     folder = path.parent.parent / "model"
     shutil.copy(path, folder / "model.json")
@@ -181,6 +202,8 @@ READERS: dict[str, tuple[Callable[[Path], Said], type[ValueError]]] = {
     "networks": (network, InputError),
     "cards": (card, InputError),
     "audits": (audit, InputError),
+    "programs": (program, InputError),
+    "configs": (config, InputError),
 }
 
 

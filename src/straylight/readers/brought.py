@@ -47,6 +47,7 @@ class Brought:
         size: Side of its images in pixels (0: not said).
         mean, std: Its normalisation of images in [0, 1] (none: not said).
         classes: Names of its outputs (none: not said).
+        notes: What was changed while it was read, for the user.
     """
 
     network: nn.Module
@@ -56,6 +57,7 @@ class Brought:
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
     classes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def reason_of(error: Exception) -> str:
