@@ -72,7 +72,7 @@ def test_a_fault_is_told_with_its_line(tmp_path: Path, change: tuple[str, str]) 
 
 
 def test_what_is_no_toml_is_told_with_its_line(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"is no TOML: .* line 3"):
+    with pytest.raises(InputError, match=r"is not TOML: .* line 3"):
         read(tmp_path, "a = 1\nb = 2\nc = \n")
     with pytest.raises(InputError, match="cannot be read"):
         Document(tmp_path / "nowhere.toml")

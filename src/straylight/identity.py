@@ -15,9 +15,11 @@ ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 def identity_of_classifier(classifier: Classifier) -> dict[str, Any]:
     """Return all that a classifier's answers depend on: weights, structure, frame, code of the user's."""
+    # How it was trained is in its weights.
+    card = {key: value for key, value in classifier.card.items() if key != "training"}
     structure = [
         ADDRESS.sub("", repr(classifier.network)),
-        json.dumps(classifier.card, sort_keys=True, default=str),
+        json.dumps(card, sort_keys=True, default=str),
         [[name, buffer.tolist()] for name, buffer in classifier.named_buffers(recurse=False)],
     ]
     return {

@@ -116,14 +116,16 @@ class ModelCard:
         return cls(**fields)
 
 
-def save_classifier(folder: Path, network: nn.Module, card: ModelCard) -> None:
-    """Write `model.safetensors`, and `model.json` with its digest."""
+def save_classifier(folder: Path, network: nn.Module, card: ModelCard) -> ModelCard:
+    """Write `model.safetensors`, and `model.json` with its digest; return the card as it is written."""
     make_folder(folder)
     weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
     write_tensors(folder / WEIGHTS, weights)
     training = card.training | {DIGEST: digest_of_file(folder / WEIGHTS)}
     # Last: it says that the folder is whole.
-    write_text(folder / CARD_FILE, replace(card, training=training).to_json())
+    whole = replace(card, training=training)
+    write_text(folder / CARD_FILE, whole.to_json())
+    return whole
 
 
 def load_classifier(folder: str | Path) -> Classifier:

@@ -203,10 +203,10 @@ class Training:
     def save(self) -> Classifier:
         """Write the best classifier and remove the checkpoint."""
         self.network.load_state_dict(self.best)
-        save_classifier(self.out, self.network, self.card())
+        card = save_classifier(self.out, self.network, self.card())
         with suppress(FileNotFoundError):  # another process of the same training was first
             (self.out / CHECKPOINT).unlink()
-        return self.classifier()
+        return card.classifier(self.network, str(self.out))
 
 
 def digest_of_weights(weights: str) -> str | None:
