@@ -432,7 +432,7 @@ def test_a_tampered_audit_is_refused(finished: tuple[Audit, Path], tmp_path: Pat
     [
         (("perturbations", 0, "confusion"), [[24, 0]], "perturbations/0/confusion is not 2 x 2"),
         (("perturbations", 1, "transitions"), [[1, 0], [0, 1]], "does not count 24 images"),
-        (("perturbations", 2, "target"), "blue", "perturbations/2/target is no class"),
+        (("perturbations", 2, "target"), "blue", "perturbations/2/target is not a class"),
         (("perturbations", 2, "n_fooled_raw"), 25, "n_fooled_raw exceeds the 24 images"),
         (("cohort", "class_names"), ["a", "b"], "cohort/class_names differ"),
     ],

@@ -1,6 +1,7 @@
 """The audit: attacks made from photographs, controls of equal size, both scored on a cohort."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from straylight.classifier import Classifier, count_passes
 from straylight.cohort import Cohort
 from straylight.errors import InputError
 from straylight.evaluate import Clean
+from straylight.finished import finished, finished_audit, written_audit
 from straylight.folding import fold
 from straylight.images import ImageSet
 from straylight.ledger import PREDICTIONS, Ledger
@@ -48,6 +50,8 @@ def run(
     public: Classifier | None = None,
     tracker: Tracker | None = None,
     keep_predictions: bool = False,
+    again: bool = False,
+    finish: Callable[[Path], object] | None = None,
 ) -> Audit:
     """Audit `classifier` and write `audit.json` and the perturbations to `out`.
 
@@ -72,6 +76,10 @@ def run(
         tracker: Is told the progress.
         keep_predictions: Keep the predictions under each perturbation, image by image, in
             ``predictions/``.
+        again: Return a finished audit of the same settings, images and code that is in `out`, in the
+            place of refusing to replace it.
+        finish: Is given `out` when all else is written, such as `write_report`; where it was killed, the
+            same call does it again.
 
     Raises:
         InputError: If shapes or classes do not match, a method's `training` or `public` is missing,
@@ -90,8 +98,21 @@ def run(
         check_public(classifier, public)
     check_sizes(wanted, plan, classifier, photographs, training)
     ball = plan.ball(cohort.images)
-    digest = fingerprint(plan, classifier, photographs, cohort, training=training, public=public)
+    digest = fingerprint(
+        plan,
+        classifier,
+        photographs,
+        cohort,
+        training=training,
+        public=public,
+        keep_predictions=keep_predictions,
+    )
+    if again and not force and (found := finished_audit(out, digest)):
+        return finished(found, out, finish)
     ledger = Ledger(out, digest, classifier.class_names, force=force)
+    if (found := written_audit(ledger)) is not None:
+        ledger.open()
+        return finished(found, out, finish, ledger)
     folded = fold(classifier)
     tracker.start("clean predictions", len(cohort))
     logits = folded.logits_all(cohort.images)
@@ -124,12 +145,11 @@ def run(
         cohort=describe_cohort(clean, note, examples),
         budget=describe_budget(plan, ball, classifier),
         perturbations=(*made, *controls),
-        environment=describe_environment(command),
+        environment=describe_environment(command, digest),
         preflight=findings,
     )
     save_audit(audit, out)
-    ledger.close()
-    return audit
+    return finished(audit, out, finish, ledger)
 
 
 def check_match(

@@ -14,7 +14,7 @@ from straylight.ball import Ball
 from straylight.classifier import Classifier, Passes, count_passes
 from straylight.errors import InputError
 from straylight.evaluate import Clean, count, predict_attacked, score
-from straylight.files import read_delta, write_array
+from straylight.files import make_inner_folder, read_delta, write_array
 from straylight.images import ImageSet
 from straylight.ledger import PERTURBATIONS, PREDICTIONS, Ledger
 from straylight.plan import Job, Plan
@@ -140,7 +140,7 @@ class Bench:
         reference = (
             torch.zeros(1, *self.classifier.shape)
             if original is None
-            else read_delta(self.ledger.folder / original.file)
+            else read_delta(self.ledger.folder / original.file, original.sha256)
         )
         delta = method(reference, self.ball, generator=torch.Generator().manual_seed(seed))
         return self.record(
@@ -162,9 +162,9 @@ class Bench:
         """Score a perturbation, write its file, and enter it in the ledger."""
         check_inside(name, delta, self.ball)
         slug = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-").lower()
-        own = f"{len(self.ledger.finished):02d}-{slug}.npy"
+        own = f"{self.ledger.next_number():02d}-{slug}.npy"
         file = f"{PERTURBATIONS}/{own}"
-        write_array(self.ledger.folder / file, delta.numpy())
+        sha256 = write_array(self.ledger.folder / file, delta.numpy())
         predictions, raw = predict_attacked(self.classifier, delta, self.clean)
         if self.keep_predictions:
             write_labels(self.ledger.folder / PREDICTIONS / own, predictions)
@@ -176,6 +176,7 @@ class Bench:
             l2=float(delta.norm()),
             linf=float(delta.abs().max()),
             file=file,
+            sha256=sha256,
             **fields,
         )
         self.ledger.add(perturbation)
@@ -200,7 +201,7 @@ def check_inside(name: str, delta: Delta, ball: Ball) -> None:
 
 def write_labels(path: Path, labels: Labels) -> None:
     """Write the predictions for the images of a cohort, in its order, as int16."""
-    path.parent.mkdir(exist_ok=True)
+    make_inner_folder(path.parent)
     write_array(path, labels.short().numpy())
 
 

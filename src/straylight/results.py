@@ -1,14 +1,12 @@
 """The result of an audit: frozen counts, and JSON both ways."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
 from straylight.ball import Norm
 from straylight.counts import Matrix, Score, matrix
-from straylight.jsons import check_follows
 from straylight.preflight import Finding
-from straylight.schema import SCHEMA, Json, check_consistent, json_schema
+from straylight.schema import SCHEMA, Json, check_consistent, check_form
 
 
 @dataclass(frozen=True)
@@ -34,6 +32,7 @@ class NaturalInfo:
             ``n``, ``sha256``, a file of ``examples``, the ``statistic`` (see `Adapted`),
             ``distance_before`` and ``distance_after`` by it, the ``style``, ``settings``,
             ``n_forward``, ``n_backward`` and ``seconds``. Its cost is not in that of the attacks.
+        examples_sha256: Digest of the file of examples (empty: an older audit, which did not record it).
     """
 
     spec: str
@@ -42,6 +41,7 @@ class NaturalInfo:
     skipped: tuple[Json, ...]
     examples: str
     adapted: Json | None = None
+    examples_sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,7 @@ class Perturbation:
         file: Its `.npy`, float32 (1, C, H, W), relative to the audit's folder.
         curve: The attack on its way, if asked for: ``images_seen``, ``model_passes``, ``seconds`` and
             ``n_fooled`` at some points. Nothing is chosen by it.
+        sha256: Digest of the file (empty: an older audit, which did not record it).
     """
 
     name: str
@@ -132,10 +133,12 @@ class Perturbation:
     linf: float
     file: str
     curve: tuple[Json, ...] = ()
+    sha256: str = ""
 
     def to_json(self, class_names: tuple[str, ...]) -> Json:
         """Return the counts with the rates derived from them."""
         fields = {key: value for key, value in vars(self).items() if key != "score"}
+        fields = without_empty(fields, "sha256")
         found = self.score
         target = None if self.target is None else class_names.index(self.target)
         hit = None if target is None else found.hit(target)
@@ -164,10 +167,10 @@ class Perturbation:
     @classmethod
     def from_json(cls, data: Json) -> "Perturbation":
         """Read the counts back; rates are derived anew."""
-        names = [name for name in cls.__dataclass_fields__ if name != "score"]
+        names = [name for name in cls.__dataclass_fields__ if name not in ("score", "sha256")]
         score = Score(matrix(data["confusion"]), matrix(data["transitions"]), data["n_fooled_raw"])
         fields = {name: data[name] for name in names} | {"curve": tuple(data["curve"])}
-        return cls(**fields, score=score)
+        return cls(**fields, score=score, sha256=data.get("sha256", ""))
 
 
 @dataclass(frozen=True)
@@ -199,7 +202,7 @@ class Audit:
         return {
             "schema": SCHEMA,
             "model": vars(self.model),
-            "natural": vars(self.natural),
+            "natural": without_empty(vars(self.natural), "examples_sha256"),
             "cohort": cohort
             | {
                 "counts": {
@@ -222,9 +225,11 @@ class Audit:
             jsonschema.ValidationError: If it does not follow the published schema.
             ValueError: If its parts contradict each other.
         """
-        check_follows(data, json_schema())
+        check_form(data)
         check_consistent(data)
-        data = json.loads(json.dumps(data))
+        data = {
+            key: dict(value) if isinstance(value, dict) else value for key, value in data.items()
+        }
         for part in ("counts", "clean_accuracy", "clean_accuracy_ci95"):
             del data["cohort"][part]
         data["cohort"]["clean_confusion"] = matrix(data["cohort"]["clean_confusion"])
@@ -244,3 +249,8 @@ class Audit:
             environment=data["environment"],
             preflight=None if found is None else tuple(Finding(**item) for item in found),
         )
+
+
+def without_empty(fields: Json, *names: str) -> Json:
+    """Leave out fields that are not known."""
+    return {key: value for key, value in fields.items() if value or key not in names}

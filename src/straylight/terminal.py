@@ -11,18 +11,17 @@ from rich.table import Table
 
 from straylight.counts import percent
 from straylight.errors import quoted
-from straylight.report import write_report
+from straylight.ledger import REPORT
 from straylight.results import Audit
 
 
 def show(audit: Audit, folder: Path, out: Console, *, as_json: bool) -> None:
-    """Write the report and print the audit."""
-    report = write_report(folder)
+    """Print an audit and where its report is."""
     if as_json:
         print_json(out, audit.to_json())
         return
     out.print(summary_table(audit))
-    out.print(f"Report: {report}", markup=False, highlight=False, soft_wrap=True)
+    out.print(f"Report: {folder / REPORT}", markup=False, highlight=False, soft_wrap=True)
 
 
 def summary_table(audit: Audit) -> Table:

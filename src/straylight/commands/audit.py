@@ -18,6 +18,7 @@ from straylight.finetune import public_network
 from straylight.images import ImageSet
 from straylight.plan import DEFAULT_METHODS, Plan, name_of
 from straylight.progress import progress
+from straylight.report import write_report
 from straylight.settings import parse_settings
 from straylight.sources.photographs import load_natural
 from straylight.surrogates import Adaptation
@@ -119,6 +120,7 @@ class AuditCommand(Subject):
                 training=training,
                 public=public,
                 tracker=tracker,
+                finish=write_report,
             )
         show(audit, self.out, out, as_json=self.json)
 
