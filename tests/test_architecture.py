@@ -9,15 +9,15 @@ PACKAGE = Path(__file__).parent.parent / "src" / "straylight"
 # A module may import only from the lines above its own.
 LAYERS = [
     ["errors", "limits", "memory"],
-    ["jsons", "settings"],
+    ["jsons", "naming", "numerals", "settings"],
     ["tensors"],
     ["ball", "counts", "progress", "schema"],
     ["backbones", "heads", "files", "images", "multilabel"],
     ["labels", "weights"],
-    ["formats"],
+    ["formats", "labelarrays"],
     ["sources", "classifier", "cohort"],
     ["attacks", "folding", "modelcard", "surrogates"],
-    ["evaluate", "readers"],
+    ["evaluate", "overlap", "readers"],
     ["preflight"],
     ["models", "results", "training"],
     ["finetune", "archive"],

@@ -3,15 +3,12 @@
 import io
 import warnings
 from contextlib import nullcontext
-from pathlib import PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from straylight.errors import reason_of
-from straylight.formats.containers import Container
-from straylight.formats.deflated import MAGIC, PREAMBLE
 from straylight.formats.dicom import DicomView, is_dicom, read_dicom
 from straylight.formats.unheard import unheard
 from straylight.images import RGB
@@ -21,7 +18,7 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
 DICOM_SUFFIXES = frozenset({".dcm", ".dicom"})
 NO_PICTURE = "DICOMDIR"
 # Pillow reads many more, and runs Ghostscript for some of them. GIF is met under other names.
-FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
+FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 TOO_DEEP = ("I", "F")  # Pillow would cut their values off at 255
 
@@ -71,27 +68,3 @@ def decode(data: bytes, shape: Shape, view: DicomView | None = None) -> NDArray[
         except Exception as error:
             # Pillow's readers raise many kinds for broken files: OSError, SyntaxError, struct.error ...
             raise ValueError(reason_of(error)) from error
-
-
-def find_pictures(container: Container, *, dicom: bool) -> list[str]:
-    """Names of all image files, sorted; DICOM files by their suffix or, without one, by content."""
-    return [name for name in container.names() if is_picture(container, name, dicom)]
-
-
-def is_picture(container: Container, name: str, dicom: bool) -> bool:
-    """Tell an image file, by its name where that says it."""
-    path = PurePosixPath(name)
-    suffix = path.suffix.lower()
-    if suffix in SUFFIXES:
-        return True
-    if not dicom or path.name == NO_PICTURE:
-        return False
-    if suffix in DICOM_SUFFIXES:
-        return True
-    # Archives of hospitals name their files by number or UID.
-    if suffix and not suffix[1:].isdigit():
-        return False
-    try:
-        return is_dicom(container.head(name, PREAMBLE + len(MAGIC)))
-    except ValueError:
-        return False
