@@ -20,7 +20,6 @@ from straylight.limits import LARGEST
 
 HF = "hf:"
 READERS = ("imagefolder", "parquet", "arrow")  # of the package; none runs code of the data set
-KINDS = ("Image", "Value", "ClassLabel")  # others are decoded as they come, also from afar
 NAME = re.compile(r"[\w.-]{1,96}(/[\w.-]{1,96})?")
 ON_HUB, WITHIN = "hf://datasets/", "zip://"
 ROWS = 8  # of a Parquet file that are held at a time
@@ -53,11 +52,11 @@ class Split:
     def column(self, wanted: str, setting: str) -> str:
         """See that there is a column."""
         if wanted in self.features:
-            kind = type(self.features[wanted]).__name__
-            if kind not in KINDS:
+            kind = self.features[wanted]
+            if type(kind).__name__ != "Image" and not _is_plain(kind):
                 raise InputError(
-                    f"{self.spec} has the column {quoted(wanted)} of the kind {kind}: an image, a number, a "
-                    "text or a class is needed."
+                    f"{self.spec} has the column {quoted(wanted)} of the kind {type(kind).__name__}: an "
+                    "image, a number, a text or a class is needed."
                 )
             return wanted
         raise InputError(
@@ -97,6 +96,17 @@ class Split:
             raise ValueError(f"larger than {LARGEST // 2**20} MiB")
         with readable(), open_regular(Path(last)) as stream:
             return stream.read()
+
+
+def _is_plain(kind: object) -> bool:
+    """Return whether a column holds values; other kinds are decoded as they come, also from afar."""
+    if isinstance(kind, dict):
+        return all(map(_is_plain, kind.values()))
+    if isinstance(kind, list):
+        return all(map(_is_plain, kind))
+    if type(kind).__name__ in ("List", "LargeList", "Sequence"):
+        return _is_plain(getattr(kind, "feature", None))
+    return type(kind).__name__ in ("Value", "ClassLabel")
 
 
 def _download(address: str) -> bytes:

@@ -2,6 +2,7 @@
 
 import math
 import mmap
+import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,6 +13,7 @@ from straylight.errors import InputError
 from straylight.tensors import Pixels, Shape
 
 FIRST = 2**20  # bytes that are asked for at first; pages that nothing was written to take no memory
+GROWS = sys.platform.startswith("linux")
 
 
 class PixelStore:
@@ -23,7 +25,7 @@ class PixelStore:
 
     def __init__(self, shape: Shape) -> None:
         self.shape, self.size = shape, math.prod(shape)
-        self.n, self.block = 0, mmap.mmap(-1, max(FIRST, self.size))
+        self.n, self.block = 0, _block(max(FIRST, self.size))
 
     def append(self, pixels: NDArray[np.uint8]) -> None:
         """Add an image.
@@ -40,10 +42,10 @@ class PixelStore:
     def _grow(self) -> None:
         larger = 2 * len(self.block)
         try:
-            try:
+            if GROWS:
                 self.block.resize(larger)  # the kernel moves the pages, and copies none
-            except (SystemError, ValueError):  # where it cannot
-                block = mmap.mmap(-1, larger)
+            else:
+                block = _block(larger)
                 block[: len(self.block)] = self.block
                 self.block = block
         except (OSError, MemoryError):
@@ -67,3 +69,8 @@ class PixelStore:
             array[place] = held
             done[place] = True
         return torch.from_numpy(array)
+
+
+def _block(size: int) -> mmap.mmap:
+    """Return zeroed memory that is not of the heap; one that is shared could not grow."""
+    return mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) if GROWS else mmap.mmap(-1, size)
