@@ -128,7 +128,7 @@ def from_class_folders(
         )
     check_no_splits(container.spec, files, class_names)
     for name, first in container.twice.items():
-        if name.partition("/")[0] != first.partition("/")[0]:
+        if first != "." and name.partition("/")[0] != first.partition("/")[0]:
             raise InputError(
                 f"{container.spec}: {quoted(name)} is the same as {quoted(first)}, by a link: give each "
                 "image one class."
@@ -177,9 +177,7 @@ def from_manifest(
                 files.append(file)
                 labels.append(row.label)
         if not files:
-            raise InputError(
-                f"{manifest} has no image with one label{first_of(tuple(left_out))}."
-            )
+            raise InputError(f"{manifest} has no image with one label{first_of(tuple(left_out))}.")
         return from_files(
             *(container, files, labels),
             spec=str(manifest),
@@ -248,7 +246,7 @@ def from_arrays(
         raise InputError(
             f"{spec} has labels of shape {labels.shape} for {len(images)} images: give one for each image."
         )
-    found = from_array(images, shape, spec)
+    found = from_array(images, shape, spec, own=True)
     columns = names_in(arrays["class_names"], spec) if "class_names" in arrays else None
     told = number_array(labels, columns, class_names, spec)
     left_out = tuple(Skipped(f"image {k}", reason) for k, reason in told.left_out.items())

@@ -29,8 +29,8 @@ def number_names(labels: Sequence[str], class_names: Names | None, spec: str) ->
     """
     findings = findings_of(class_names)
     if class_names is not None and not match_names(set(labels) - {""}, class_names):
-        said = {label for label in labels if not is_nothing(label)}
-        if said and (numbers := numbers_in(said)) is not None:
+        given = {label for label in labels if not is_nothing(label)}
+        if given and (numbers := numbers_in(given)) is not None:
             numbers = _places(numbers, class_names, spec)
             values = [None if is_nothing(label) else numbers[label] for label in labels]
             return of_numbers(values, class_names, spec)
@@ -61,7 +61,7 @@ def number_names(labels: Sequence[str], class_names: Names | None, spec: str) ->
 
 
 def _places(numbers: dict[str, int], class_names: Names, spec: str) -> dict[str, int]:
-    """Return the places of the classes that are called by these numbers, if classes are; else the numbers."""
+    """Return the places of the classes that numbers are the names of, or else the numbers."""
     named = numbers_in(class_names)
     if named is None:
         return numbers

@@ -12,6 +12,7 @@ from PIL import Image
 
 from straylight.errors import InputError, listed, quoted, reason_of
 from straylight.formats.pictures import fit
+from straylight.formats.pixelstore import room_for
 from straylight.images import RGB, ImageSet
 from straylight.limits import RATIO, is_bomb
 from straylight.tensors import Shape
@@ -78,10 +79,16 @@ def of_split(arrays: dict[str, NDArray[Any]], split: str, spec: str) -> dict[str
     return dict(zip(("images", "labels"), (arrays[name] for name in wanted), strict=True))
 
 
-def from_array(array: NDArray[Any], shape: Shape, spec: str) -> ImageSet:
+def from_array(array: NDArray[Any], shape: Shape, spec: str, *, own: bool = False) -> ImageSet:
     """Turn (N, H, W), (N, H, W, C) or (N, C, H, W) arrays into an image set.
 
     uint8 arrays are taken as they are; floating arrays must lie in [0, 1].
+
+    Args:
+        array: The images.
+        shape: Channels, height and width to bring them to.
+        spec: Where they came from, as the user wrote it.
+        own: Nobody else needs the array: its memory may be used for the images.
 
     Raises:
         InputError: If the layout or the range is another one.
@@ -102,8 +109,9 @@ def from_array(array: NDArray[Any], shape: Shape, spec: str) -> ImageSet:
             raise InputError(
                 f"{spec} has {quoted(array.dtype)} images outside [0, 1]: give uint8, or floats in [0, 1]."
             )
-        array = np.round(array * 255).astype(np.uint8)
-    pictures = (
-        Image.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image) for image in array
-    )
-    return ImageSet(torch.from_numpy(np.stack([fit(picture, shape) for picture in pictures])), spec)
+    pixels = room_for(array, shape, own=own)
+    for number, image in enumerate(array):
+        levels = image if image.dtype == np.uint8 else np.round(image * 255).astype(np.uint8)
+        grey = levels.squeeze(-1) if levels.shape[-1] == 1 else levels
+        pixels[number] = fit(Image.fromarray(grey), shape)
+    return ImageSet(torch.from_numpy(pixels), spec)

@@ -7,7 +7,19 @@ SYSTEM = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "dicomdir", "icon
 TEXTS = frozenset({"authors", "changelog", "citation", "copying", "license", "notice", "readme"})
 SUFFIXES = frozenset(
     {
-        *(".txt", ".md", ".rst", ".pdf", ".html", ".htm", ".log", ".csv", ".tsv", ".json", ".jsonl"),
+        *(
+            ".txt",
+            ".md",
+            ".rst",
+            ".pdf",
+            ".html",
+            ".htm",
+            ".log",
+            ".csv",
+            ".tsv",
+            ".json",
+            ".jsonl",
+        ),
         *(".xml", ".yaml", ".yml", ".toml", ".xls", ".xlsx", ".ods", ".doc", ".docx", ".parquet"),
         *(".md5", ".sha1", ".sha256", ".cls", ".py", ".sh", ".ipynb"),
     }

@@ -149,9 +149,12 @@ class Archive(Container):
     def __init__(self, spec: str, entries: dict[str, Entry], others: dict[str, str]) -> None:
         self.spec = spec
         check_total(entries.values(), Path(spec).stat().st_size)
-        self.others = [Skipped(quoted(name), others[name]) for name in sorted(visible(others))]
         found = {str(PurePosixPath(name)): entry for name, entry in entries.items()}
         inside = common_folder(visible(found))
+        self.others = [
+            Skipped(quoted(name.removeprefix(inside)), others[name])
+            for name in sorted(visible(others))
+        ]
         self.entries = {n.removeprefix(inside): found[n] for n in found if n.startswith(inside)}
 
     @property

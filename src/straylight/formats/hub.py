@@ -131,8 +131,10 @@ def open_split(spec: str, default: str | None) -> Iterator[Split]:
         raise InputError(f"{spec} needs datasets: 'pip install straylight[hf]'.") from None
     with quiet(datasets), TemporaryDirectory() as folder:
         try:
-            builder, skipped = _local(spec, name, split, folder) if isdir(name) else (
-                _remote(spec, name, folder), ()
+            builder, skipped = (
+                _local(spec, name, split, folder)
+                if isdir(name)
+                else (_remote(spec, name, folder), ())
             )
             rows = builder.as_streaming_dataset(split=split)
             features = dict(rows.features or {})

@@ -51,7 +51,9 @@ class Lookup:
         wanted = _composed(name)
         last = PurePosixPath(wanted).name
         for names, cut in ((self._by_name, str), (self._by_stem, _without_suffix)):
-            fits = [file for file in names[last] if f"/{cut(_composed(file))}".endswith(f"/{wanted}")]
+            fits = [
+                file for file in names[last] if f"/{cut(_composed(file))}".endswith(f"/{wanted}")
+            ]
             if fits:
                 return sorted(fits)
         return []

@@ -4,6 +4,7 @@ import math
 import mmap
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -73,4 +74,25 @@ class PixelStore:
 
 def _block(size: int) -> mmap.mmap:
     """Return zeroed memory that is not of the heap; one that is shared could not grow."""
-    return mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) if GROWS else mmap.mmap(-1, size)
+    return (
+        mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        if GROWS
+        else mmap.mmap(-1, size)
+    )
+
+
+def room_for(array: NDArray[Any], shape: Shape, *, own: bool) -> NDArray[np.uint8]:
+    """Return room for images: where the array has them, if each takes the same bytes there, or new.
+
+    Args:
+        array: The images, of any layout whose first axis counts them.
+        shape: Channels, height and width of what they become.
+        own: Nobody else needs the array.
+    """
+    size, room = math.prod(shape), (len(array), *shape)
+    same = array.dtype == np.uint8 and array[0].size == size and min(array.strides) > 0
+    # Images that lie one after the other, each without gaps.
+    if own and same and array.flags.writeable and array.strides[0] == size:
+        strides = np.cumprod((1, *shape[:0:-1]))[::-1]
+        return np.lib.stride_tricks.as_strided(array, room, (size, *strides.tolist()))
+    return np.empty(room, np.uint8)

@@ -95,12 +95,16 @@ def expand(pattern: str) -> list[str]:
         InputError: If they stand for too many.
     """
     if len(pattern) > LONGEST:
-        raise InputError(f"{quoted(pattern)} is longer than {LONGEST} characters: give a shorter one.")
+        raise InputError(
+            f"{quoted(pattern)} is longer than {LONGEST} characters: give a shorter one."
+        )
     found = BRACES.search(pattern)
     if found is None:
         return [pattern]
     if len(BRACES.findall(pattern)) > MOST_BRACES:
-        raise InputError(f"{quoted(pattern)} has more than {MOST_BRACES} pairs of braces: give fewer.")
+        raise InputError(
+            f"{quoted(pattern)} has more than {MOST_BRACES} pairs of braces: give fewer."
+        )
     rest = expand(pattern[found.end() :])
     values = found[1].split(",")
     if numbers := RANGE.fullmatch(found[1]):

@@ -42,7 +42,9 @@ def check_no_splits(spec: str, files: Sequence[str], class_names: Sequence[str] 
     parts = [top for top in tops if split_in(top) is not None]
     alone = len(tops) == 1 and tops[0].lower() in WORDS
     if len({split_in(top) for top in parts}) > 1 or alone:
-        one = f", such as {spec}/{parts[0]}" if isdir(spec) else " as a folder or archive of its own"
+        one = (
+            f", such as {spec}/{parts[0]}" if isdir(spec) else " as a folder or archive of its own"
+        )
         raise InputError(
             f"{spec} has the folders {listed(tops)}, which are parts of a data set and not classes: give "
             f"one of them{one}."

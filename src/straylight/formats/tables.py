@@ -47,9 +47,7 @@ def _names(head: Sequence[str], layout: Layout) -> list[str]:
     return [] if layout.one_column else [head[place].strip() for place in layout.labels]
 
 
-def _csv_rows(
-    path: Path, file: str, label: str, classes: Sequence[str]
-) -> Table:
+def _csv_rows(path: Path, file: str, label: str, classes: Sequence[str]) -> Table:
     """Read a CSV file."""
 
     def fits(head: list[str]) -> bool:
@@ -64,16 +62,15 @@ def _csv_rows(
     def each() -> Iterator[Fields]:
         for number, fields in rows:
             name, *words = (
-                fields[place] if place < len(fields) else "" for place in (layout.file, *layout.labels)
+                fields[place] if place < len(fields) else ""
+                for place in (layout.file, *layout.labels)
             )
             yield number, name, words
 
     return Table(each(), _names(head, layout), head)
 
 
-def _parquet_rows(
-    path: Path, file: str, label: str, classes: Sequence[str]
-) -> Table:
+def _parquet_rows(path: Path, file: str, label: str, classes: Sequence[str]) -> Table:
     """Read a Parquet file."""
     check_regular(path)
     try:

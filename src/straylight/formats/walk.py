@@ -51,7 +51,7 @@ def walk(root: Path, *, follow: bool = True) -> Walk:
 class _Walker:
     """Visits each folder once: first those that no link is needed for."""
 
-    def __init__(self, root: Path, follow: bool) -> None:  # noqa: FBT001
+    def __init__(self, root: Path, follow: bool) -> None:
         self.root, self.follow, self.found, self.count = root, follow, Walk(), 0
         self.folders: dict[_Key, str] = {}
         self.linked_files: list[tuple[str, _Key]] = []

@@ -100,7 +100,7 @@ def load_natural_arrays(
         raise InputError(f"{spec} holds {listed(sorted(arrays))}: name the photographs 'images'.")
     array = np.atleast_1d(arrays.get("images", next(iter(arrays.values()))))
     drawn = draw(len(array), n, rng, spec)
-    return from_array(array if n is None else array[drawn], shape, spec)
+    return from_array(array if n is None else array[drawn], shape, spec, own=True)
 
 
 def load_pictures(
