@@ -1,5 +1,6 @@
 """Labels in arrays: numbers, names, one-hot rows, or a column for each finding."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -34,9 +35,8 @@ def number_array(
         class_names = check_same(list(columns), class_names, spec)
     if labels.dtype.kind == "U":
         return number_names(labels.tolist(), class_names, spec)
-    values = [
-        None if value != value else int(value) for value in labels.tolist()
-    ]  # NaN says nothing
+    # NaN says nothing.
+    values = [None if math.isnan(value) else int(value) for value in labels.tolist()]
     if class_names is None:
         highest = max((value for value in values if value is not None), default=0)
         class_names = numerals(highest)

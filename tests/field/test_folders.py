@@ -306,7 +306,7 @@ def test_case_26_chexpert_says_what_is_uncertain(tmp_path: Path) -> None:
     for reading in (Reading(), Reading(file="Path", label="Mass")):
         cohort = load_cohort(table, SHAPE, ("no Mass", "Mass"), reading=reading)
         assert cohort.labels.tolist() == [1, 0, 1]
-        left_out = [item for item in cohort.images.skipped]
+        left_out = cohort.images.skipped
         assert len(left_out) == 2
         assert "uncertain (-1)" in left_out[0].reason
         assert "empty" in left_out[1].reason
@@ -344,7 +344,7 @@ def test_case_19_names_in_another_unicode_form_are_the_same(tmp_path: Path) -> N
     cohort = load_cohort(tmp_path / "a", SHAPE, names)
     assert levels(cohort.images) == cohort.labels.tolist()
     picture(tmp_path / "a" / "Gut Art" / "1.png")
-    with pytest.raises(InputError, match="has the class Gut Art, .* perhaps you meant gut art"):
+    with pytest.raises(InputError, match=r"has the class Gut Art, .* perhaps you meant gut art"):
         load_cohort(tmp_path / "a", SHAPE, names)
 
 
@@ -476,7 +476,8 @@ def test_unclear_26_hf_reads_inside_its_folder_only(
     monkeypatch.setattr(fsspec, "open", refuse)
     monkeypatch.setattr(socket, "socket", refuse)
     for files in ("../other/**", "http://127.0.0.1:9/x.zip", "zip://*::http://127.0.0.1:9/x.zip"):
-        text = f"---\nconfigs:\n- config_name: default\n  data_files:\n  - split: test\n    path: '{files}'\n---\n"
+        named = f"data_files:\n  - split: test\n    path: '{files}'"
+        text = f"---\nconfigs:\n- config_name: default\n  {named}\n---\n"
         (tmp_path / "set" / "README.md").write_text(text)
         for images in (
             load_cohort(f"hf:{tmp_path}/set:test", SHAPE).images,

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from straylight.errors import InputError, listed, quoted
 from straylight.formats.companions import is_companion
@@ -21,7 +22,7 @@ KEYWORDS = {
 SHARD = re.compile(r"data/(\w+(?:\.\w+)*)-\d{5}-of-\d{5}[^/]*\.[^/]*")
 TABLES = {".parquet": "parquet", ".arrow": "arrow"}
 METADATA = frozenset({"metadata.csv", "metadata.jsonl", "metadata.parquet"})
-LARGEST_METADATA = 2**26  # bytes
+LARGEST_METADATA = 2**25  # bytes
 DEEPEST = 32  # brackets in brackets in a line of JSON
 ROWS_IN_ANY = 1000  # rows that a small Parquet file may have
 FEWEST_BYTES = 16  # that a row with an image takes, packed
@@ -146,8 +147,8 @@ def _check_parquet(spec: str, path: Path) -> None:
     from pyarrow import parquet
 
     try:
-        found = parquet.read_metadata(path)  # type: ignore[no-untyped-call]
-        groups = [found.row_group(number) for number in range(found.num_row_groups)]
+        found: Any = parquet.read_metadata(path)  # type: ignore[no-untyped-call]
+        groups: list[Any] = [found.row_group(number) for number in range(found.num_row_groups)]
     except Exception as error:
         # pyarrow raises its own kinds, and an OSError for a broken footer.
         raise InputError(f"{spec}: {quoted(path.name)} cannot be read as Parquet.") from error

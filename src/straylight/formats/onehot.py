@@ -31,8 +31,8 @@ def of_columns(
     for word, value, column in zip(words, values, columns, strict=True):
         if value not in (0, 1, UNCERTAIN) and not (value is None and is_nothing(word)):
             raise InputError(
-                f"{path}, line {number}: the column {quoted(column)} holds '{quoted(word, 40)}': it must be "
-                "0 or 1 (or, of findings, -1 or empty)."
+                f"{path}, line {number}: the column {quoted(column)} holds '{quoted(word, 40)}': it must "
+                "be 0 or 1 (or, of findings, -1 or empty)."
             )
     findings = findings_of(classes)
     known = match_names(columns, findings or classes or columns)

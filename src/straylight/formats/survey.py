@@ -77,7 +77,8 @@ def _why_none(container: Container, name: str, dicom: bool) -> str | None:
 def is_image(head: bytes) -> bool:
     """Return whether a file begins as one of the formats that are read."""
     Image.init()
-    return any(Image.OPEN[name][1](head[:16]) is True for name in FORMATS)
+    begins = (Image.OPEN[name][1] for name in FORMATS if name in Image.OPEN)
+    return any(begin is not None and begin(head[:16]) is True for begin in begins)
 
 
 def first_of(skipped: tuple[Skipped, ...]) -> str:
