@@ -65,7 +65,7 @@ def announce_classes(data: Cohort, tracker: Tracker) -> None:
     counts = data.counts()
     if len(counts) < FEWEST_CLASSES:
         raise InputError(
-            f"{data.images.spec} has one class, {listed(counts)}: give a folder (or labels) of at least two."
+            f"{data.images.spec} has one class, {listed(counts)}: give a folder or labels of two."
         )
     tracker.say(
         f"{len(data):,} images of {len(counts):,} classes: "

@@ -102,13 +102,11 @@ def from_array(array: NDArray[Any], shape: Shape, spec: str, *, own: bool = Fals
             f"{spec} has images of shape {array.shape}: give (N, H, W), (N, H, W, C) or (N, C, H, W) "
             "with 1 or 3 channels and at least one image."
         )
-    if array.dtype != np.uint8:
-        if not np.issubdtype(array.dtype, np.floating) or not (
-            array.min() >= 0 and array.max() <= 1
-        ):
-            raise InputError(
-                f"{spec} has {quoted(array.dtype)} images outside [0, 1]: give uint8, or floats in [0, 1]."
-            )
+    floating = np.issubdtype(array.dtype, np.floating)
+    if array.dtype != np.uint8 and not (floating and array.min() >= 0 and array.max() <= 1):
+        raise InputError(
+            f"{spec} has {quoted(array.dtype)} images outside [0, 1]: give uint8, or floats in [0, 1]."
+        )
     pixels = room_for(array, shape, own=own)
     for number, image in enumerate(array):
         levels = image if image.dtype == np.uint8 else np.round(image * 255).astype(np.uint8)
