@@ -18,6 +18,7 @@ from straylight.finished import finished, finished_audit, written_audit
 from straylight.folding import fold
 from straylight.images import ImageSet
 from straylight.ledger import PREDICTIONS, Ledger
+from straylight.overlap import check_photographs, report_duplicates
 from straylight.plan import Job, Plan, jobs
 from straylight.preflight import announce, preflight
 from straylight.progress import Silent, Tracker
@@ -92,6 +93,8 @@ def run(
     if needed == {"medical"}:
         raise InputError("every method learns on medical images: give at least one attack.")
     check_match(classifier, photographs, cohort, training)
+    check_photographs(photographs, cohort.images, training)
+    report_duplicates(cohort, tracker)
     if "medical" in needed:
         check_training(training, cohort)
     if any(job.method.attack.threat_model == "T2" for job in wanted):

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Int64
@@ -25,6 +25,19 @@ class Skipped:
     reason: str
 
 
+@dataclass(frozen=True)
+class Origin:
+    """What lies behind a set of images.
+
+    Attributes:
+        kind: Whole photographs, crops of them, or drawings, which no camera took.
+        n_distinct: How many different pictures.
+    """
+
+    kind: Literal["photographs", "crops", "drawings"]
+    n_distinct: int
+
+
 @dataclass(frozen=True, eq=False)
 class ImageSet:
     """Images of one shape.
@@ -36,6 +49,7 @@ class ImageSet:
         skipped: What was left out: it could not be read, or has no one label.
         rows: Which of `stored` are in the set, in its order (None: all).
         ranges: For each of `stored`, which values became black and white (empty: not known).
+        origin: What lies behind them (None: each is a picture of its own; see `source`).
     """
 
     stored: Pixels
@@ -43,6 +57,7 @@ class ImageSet:
     skipped: tuple[Skipped, ...] = field(default=())
     rows: Int64[torch.Tensor, "rows"] | None = None
     ranges: tuple[ValueRange, ...] = ()
+    origin: Origin | None = None
 
     def __len__(self) -> int:
         return len(self.stored if self.rows is None else self.rows)
@@ -69,13 +84,25 @@ class ImageSet:
 
     def digests(self) -> set[str]:
         """Digest of the decoded pixels of each image."""
+        return set(self._digests)
+
+    @cached_property
+    def _digests(self) -> frozenset[str]:
         pixels = (self.pixels_at(slice(index, index + 1)) for index in range(len(self)))
-        return {hashlib.sha256(image.numpy().tobytes()).hexdigest() for image in pixels}
+        return frozenset(hashlib.sha256(image.numpy().tobytes()).hexdigest() for image in pixels)
+
+    @property
+    def source(self) -> Origin:
+        """What lies behind the images: where that is not known, photographs, different by their pixels."""
+        return self.origin or Origin("photographs", len(self._digests))
 
     def subset(self, index: Batch) -> "ImageSet":
         """Choose images, in the order of `index`, without copying them."""
         rows = index if self.rows is None else self.rows[index]
-        return ImageSet(self.stored, self.spec, rows=rows, ranges=self.ranges)
+        behind = self.origin
+        if behind is not None:
+            behind = Origin(behind.kind, min(behind.n_distinct, len(index)))
+        return ImageSet(self.stored, self.spec, rows=rows, ranges=self.ranges, origin=behind)
 
     @property
     def value_ranges(self) -> tuple[dict[str, Any], ...]:

@@ -51,6 +51,7 @@ def make_corpus(seed: int = 0) -> list[Case]:
         audits,
         bounds,
         findings,
+        manners,
         models,
         pictures,
         programs,
@@ -71,6 +72,7 @@ def make_corpus(seed: int = 0) -> list[Case]:
         unfinished,
         bounds,
         programs,
+        manners,
     )
     cases: list[Case] = []
     for number, family in enumerate(families):

@@ -14,6 +14,7 @@ from straylight.errors import InputError, listed, quoted, reason_of
 from straylight.formats.dicom import DicomView
 from straylight.formats.levels import grey_levels
 from straylight.formats.pictures import fit
+from straylight.formats.pixelstore import room_for
 from straylight.formats.window import Window
 from straylight.images import RGB, ImageSet
 from straylight.limits import RATIO, is_bomb
@@ -83,7 +84,7 @@ def of_split(arrays: dict[str, NDArray[Any]], split: str, spec: str) -> dict[str
 
 
 def from_array(
-    array: NDArray[Any], shape: Shape, spec: str, view: DicomView | None = None
+    array: NDArray[Any], shape: Shape, spec: str, view: DicomView | None = None, *, own: bool = False
 ) -> ImageSet:
     """Turn (N, H, W), (N, H, W, C) or (N, C, H, W) arrays into an image set.
 
@@ -95,6 +96,7 @@ def from_array(
         shape: Channels, height and width to bring them to.
         spec: Where they came from, as the user wrote it.
         view: How medical images are shown (None: photographs, which have no 16 bits).
+        own: Nobody else needs the array: its memory may be used for the images.
 
     Raises:
         InputError: If the layout or the range is another one.
@@ -118,7 +120,7 @@ def from_array(
                 f"{spec} has {quoted(array.dtype)} images outside [0, 1]: give uint8, floats in [0, 1], or "
                 "medical grey values of 16 bits."
             )
-    pixels = np.empty((len(array), *shape), np.uint8)
+    pixels = room_for(array, shape, own=own)
     ranges = []
     for number, image in enumerate(array):
         levels, told = _levels(image, view.as_window() if measured and view else None)

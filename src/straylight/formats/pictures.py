@@ -1,12 +1,10 @@
 """Image files: found, and decoded to 8-bit pixels."""
 
-from pathlib import PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from straylight.formats.containers import Container
 from straylight.formats.dicom import DicomView, is_dicom, read_dicom
 from straylight.formats.dicom_file import MAGIC, PREAMBLE
 from straylight.formats.rasters import PILLOW, read_raster
@@ -60,27 +58,3 @@ def decode_with_range(
     else:
         image, told = read_dicom(data, view, largest)
     return fit(image, shape), told
-
-
-def find_pictures(container: Container, *, dicom: bool) -> list[str]:
-    """Names of all image files, sorted; DICOM files by their suffix or, without one, by content."""
-    return [name for name in container.names() if is_picture(container, name, dicom)]
-
-
-def is_picture(container: Container, name: str, dicom: bool) -> bool:
-    """Tell an image file, by its name where that says it."""
-    path = PurePosixPath(name)
-    suffix = path.suffix.lower()
-    if suffix in SUFFIXES:
-        return True
-    if not dicom or path.name == NO_PICTURE:
-        return False
-    if suffix in DICOM_SUFFIXES:
-        return True
-    # Archives of hospitals name their files by number or UID.
-    if suffix and not suffix[1:].isdigit():
-        return False
-    try:
-        return is_dicom(container.head(name, PREAMBLE + len(MAGIC)))
-    except ValueError:
-        return False

@@ -86,7 +86,7 @@ def opened(folder: Path, chosen: Selection, shape: Shape) -> ImageSet | None:
             Skipped(quoted(chosen.name(index)), quoted(reason, 120))
             for index, reason in info["skipped"]
         )
-        images = ImageSet(mapped(folder / PIXELS), chosen.spec, skipped)
+        images = ImageSet(mapped(folder / PIXELS), chosen.spec, skipped + chosen.skipped)
         return images if images.shape == shape and images.sha256 == info["sha256"] else None
     except Exception:
         # numpy and what it parses with raise nearly every kind for a damaged file.
