@@ -1,7 +1,9 @@
 """Files: perturbations read back, and everything written whole or not at all."""
 
+import hashlib
 import os
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +37,15 @@ def read_delta(path: Path) -> Delta:
             "perturbation."
         )
     return torch.from_numpy(array)
+
+
+def digests(paths: Iterable[Path]) -> dict[str, str]:
+    """Return the SHA-256 of each file by its name, as ``sha256sum`` prints it."""
+    found = {}
+    for path in paths:
+        with path.open("rb") as stream:
+            found[path.name] = hashlib.file_digest(stream, "sha256").hexdigest()
+    return found
 
 
 def make_folder(folder: Path) -> None:

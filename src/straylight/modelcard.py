@@ -1,24 +1,27 @@
 """A classifier's folder: `model.safetensors`, and `model.json` that says how to build it."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jsonschema
+import torch
 from safetensors.torch import save_file
 from torch import nn
 
 from straylight.backbones import build_network
 from straylight.classifier import Classifier
 from straylight.errors import InputError, reason_of
-from straylight.files import write_text
+from straylight.files import digests, write_text
 from straylight.jsons import check_follows, misfit, parse_json
 from straylight.limits import LARGEST_SIDE
 from straylight.tensors import Shape
 from straylight.weights import load_weights
 
 SCHEMA = "straylight.model/1"
+FILES = ("model.json", "model.safetensors")
 NUMBER = {"type": "number", "minimum": -1e6, "maximum": 1e6}
 CHANNELS = {"type": "array", "minItems": 1, "maxItems": 3, "items": NUMBER}
 SIDE = {"type": "integer", "minimum": 1, "maximum": LARGEST_SIDE}
@@ -78,8 +81,14 @@ class ModelCard:
         """
         return build_network(self.architecture, self.arguments, len(self.class_names))
 
-    def classifier(self, network: nn.Module, spec: str) -> Classifier:
-        """Wrap a network that was built by this card (this freezes it, in evaluation mode)."""
+    def classifier(self, network: nn.Module, spec: str, files: Iterable[Path] = ()) -> Classifier:
+        """Wrap a network that was built by this card (this freezes it, in evaluation mode).
+
+        Args:
+            network: It.
+            spec: Where it came from.
+            files: What it was read from, whose digests are kept.
+        """
         return Classifier(
             network,
             shape=self.shape,
@@ -87,7 +96,8 @@ class ModelCard:
             mean=self.mean,
             std=self.std,
             spec=spec,
-            card=vars(self),
+            card=vars(self) | {"files": digests(files)} if files else vars(self),
+            layout=torch.channels_last,  # as it was trained
         )
 
     def to_json(self) -> str:
@@ -128,7 +138,7 @@ def load_classifier(folder: str | Path) -> Classifier:
         InputError: If a file is missing, is not safetensors, or does not fit the architecture.
     """
     root = Path(folder)
-    for name in ("model.json", "model.safetensors"):
+    for name in FILES:
         if not (root / name).is_file():
             raise InputError(
                 f"{root} has no {name}: give a folder written by 'straylight finetune'."
@@ -148,4 +158,4 @@ def load_classifier(folder: str | Path) -> Classifier:
     except InputError as error:
         raise InputError(f"{root / 'model.json'}: {error}") from error
     load_weights(network, root / "model.safetensors")
-    return card.classifier(network, str(folder))
+    return card.classifier(network, str(folder), [root / name for name in FILES])

@@ -44,6 +44,7 @@ class Normalisation:
             class_names=classifier.class_names,
             mean=self.mean,
             std=self.std,
+            layout=classifier.layout,
         )
 
     def of_channels(self, n: int) -> "Normalisation":
