@@ -119,10 +119,23 @@ def call(said: str, network: nn.Module, images: Images) -> object:
         raise
     except Exception as error:
         # Networks of other libraries and of users raise what they like.
+        left_on = left_in_training(network)
         raise InputError(
             f"{said} cannot take images of shape {tuple(images.shape[1:])} in a batch of {len(images)}: "
-            f"{why(error)}."
+            f"{why(error)}{f' ({left_on})' if left_on else ''}."
         ) from error
+
+
+def left_in_training(network: nn.Module) -> str:
+    """Name the layers that are in training mode although the network was put in evaluation mode."""
+    layers = [
+        f"{type(module).__name__} {name}".strip()
+        for name, module in network.named_modules()
+        if module.training and not list(module.children())
+    ]
+    more = f" and {len(layers) - 3} more" if len(layers) > 3 else ""
+    verb = "stays" if len(layers) == 1 else "stay"
+    return f"{', '.join(layers[:3])}{more} {verb} in training mode" if layers else ""
 
 
 def why(error: Exception) -> str:
