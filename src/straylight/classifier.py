@@ -165,14 +165,22 @@ class Classifier(nn.Module):
         """Digest of the network's weights."""
         digest = hashlib.sha256()
         for name, tensor in sorted(self.network.state_dict().items()):
-            if not isinstance(tensor, Tensor) or tensor.is_quantized or tensor.is_sparse:
+            try:
+                digest.update(content(name, tensor))
+            except (TypeError, ValueError, RuntimeError, NotImplementedError) as error:
                 raise InputError(
                     f"{self.said} keeps {quoted(name)}, which is no plain tensor, in its state_dict: it "
                     "has no digest. Give it in float32, without quantised or packed layers."
-                )
-            digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
-            digest.update(tensor.contiguous().cpu().flatten().view(torch.uint8).numpy().tobytes())
+                ) from error
         return digest.hexdigest()
+
+
+def content(name: str, value: object) -> bytes:
+    """Return an entry of a state_dict as bytes: a tensor, or what JSON can hold."""
+    if not isinstance(value, Tensor):
+        return f"{name} {json.dumps(value, sort_keys=True)}".encode()
+    values = value.contiguous().cpu().flatten().view(torch.uint8).numpy().tobytes()
+    return f"{name} {tuple(value.shape)} {value.dtype}".encode() + values
 
 
 def noise(n: int, shape: Shape) -> Images:
@@ -184,8 +192,9 @@ def misfit(said: str, n_outputs: int, class_names: tuple[str, ...], *, hint: boo
     """Return the sentence about a network whose outputs are not as many as its classes."""
     outputs = "1 output" if n_outputs == 1 else f"{n_outputs} outputs"
     way = " Wrap it in straylight.heads.Head(network, 'one-logit') or 'one-probability'."
+    named = "1 class is" if len(class_names) == 1 else f"{len(class_names)} classes are"
     return (
-        f"{said} has {outputs}, but {len(class_names)} classes are named: {listed(class_names)}."
+        f"{said} has {outputs}, but {named} named: {listed(class_names)}."
         f"{way if hint and (n_outputs, len(class_names)) == (1, 2) else ''}"
     )
 
@@ -196,10 +205,10 @@ def plain_card(card: dict[str, Any] | None, notes: tuple[str, ...]) -> dict[str,
     Raises:
         InputError: If it cannot be written as JSON.
     """
-    found = dict(card or {})
-    if notes:
-        found["notes"] = [*found.get("notes", ()), *notes]
     try:
+        found = dict(card or {})
+        if notes:
+            found["notes"] = [*found.get("notes", ()), *notes]
         json.dumps(found)
     except (TypeError, ValueError, RecursionError) as error:
         raise InputError(

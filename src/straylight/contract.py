@@ -3,7 +3,6 @@
 Lists, tuples, arrays and tensors are taken alike, and one number for all channels.
 """
 
-import math
 import operator
 from collections.abc import Iterable
 from numbers import Real
@@ -14,6 +13,7 @@ from straylight.limits import LARGEST_SIDE
 from straylight.tensors import Shape
 
 CHANNELS = (1, 3)
+LARGEST = 1e30  # far above any level of an image, and still a float32
 
 Numbers = tuple[float, ...]
 
@@ -81,7 +81,7 @@ def plain_numbers(value: object, what: str) -> Numbers:
     if len(numbers) == 1 and isinstance(numbers[0], list):
         return plain_numbers(numbers[0], what)
     for number in numbers:
-        if isinstance(number, bool) or not isinstance(number, Real) or not math.isfinite(number):
+        if isinstance(number, bool) or not isinstance(number, Real) or not abs(number) < LARGEST:
             raise InputError(
                 f"{what} (--{what}) needs finite numbers, one for each channel, not "
                 f"{quoted(repr(number), 40)}."

@@ -45,12 +45,11 @@ def outputs_in(network: nn.Module, images: Images, layout: torch.memory_format) 
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         try:
-            outputs = network(images.contiguous(memory_format=layout))
-        except Exception:
+            found: list[Tensor] = []
+            collect(network(images.contiguous(memory_format=layout)), found)
+        except (Exception, SystemExit):
             # Networks of other libraries and of users raise what they like.
             return None
-    found: list[Tensor] = []
-    collect(outputs, found)
     return torch.cat(found) if found else torch.zeros(0)
 
 
@@ -117,7 +116,7 @@ def call(said: str, network: nn.Module, images: Images) -> object:
         return network(images)
     except InputError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         # Networks of other libraries and of users raise what they like.
         left_on = left_in_training(network)
         raise InputError(
@@ -138,7 +137,7 @@ def left_in_training(network: nn.Module) -> str:
     return f"{', '.join(layers[:3])}{more} {verb} in training mode" if layers else ""
 
 
-def why(error: Exception) -> str:
+def why(error: BaseException) -> str:
     """Return the line of an error that says most, with a hint where number formats do not match.
 
     >>> why(RuntimeError("mat1 and mat2 must have the same dtype, but got Float and Half"))[-29:]

@@ -47,7 +47,7 @@ def load_model(spec: str | Path, options: ModelOptions | None = None) -> Classif
         InputError: If it is none of these, cannot be read without running its code, something is not
             said, or its outputs are no classifier's.
     """
-    options, text = options or ModelOptions(), str(spec)
+    options, text = (options or ModelOptions()).plain(), str(spec)
     brought = read(text, options)
     if isinstance(brought, Classifier):
         classifier, files = unchanged(brought, options, text), files_of(text)
@@ -139,8 +139,7 @@ def table_of(frame: Classifier, n_classes: int) -> Logits:
 
 def check_channels(frame: Classifier) -> None:
     """Raise what is wrong of a network that takes images of another number of channels."""
-    channels = frame.mean.shape[1]
-    other = RGB if channels == 1 else 1
+    other = RGB if frame.mean.shape[1] == 1 else 1
     try:
         again = Classifier(
             frame.network, shape=(other, *frame.shape[1:]), class_names=PROBING, mean=0.0, std=1.0
@@ -149,11 +148,11 @@ def check_channels(frame: Classifier) -> None:
     except InputError:
         return
     said = (
-        "one channel, so one number is needed for --mean and one for --std"
+        "images of one channel, so one number is needed for mean and std (--mean, --std), not three"
         if other == 1
-        else "RGB, so three numbers are needed for --mean and three for --std (mean=, std=)"
+        else "RGB images, so three numbers are needed for mean and std (--mean, --std), not one"
     )
-    raise InputError(f"{frame.said} takes images of {said}, not {channels}.")
+    raise InputError(f"{frame.said} takes {said}.")
 
 
 def require(

@@ -6,7 +6,7 @@ from dataclasses import fields, is_dataclass
 import torch
 from torch import Tensor
 
-from straylight.errors import InputError, listed
+from straylight.errors import InputError, listed, quoted
 from straylight.tensors import Logits
 
 LOGITS = "logits"
@@ -128,12 +128,15 @@ def only_fitting(
         fitting = fitting or squeezed
     if len(fitting) == 1:
         return fitting[0]
+    if not parts:
+        raise InputError(f"the model gives an empty {type(outputs).__name__}: return its logits.")
     said = [f"{name} {kind_of_part(part)}" for name, part in parts.items()]
-    key = next((name for name, part in parts.items() if name in tables), next(iter(parts), 0))
+    key = next((name for name in parts if name in tables), next(iter(parts)))
+    way = f".{key}" if is_dataclass(outputs) else f"[{quoted(repr(key), 40)}]"
     raise InputError(
         f"the model gives {type(outputs).__name__} for a batch of {n} images ({listed(said, NAMED)}), and "
         "which part are the logits is not clear: give a torch.nn.Module around it whose forward says, "
-        f"for example, 'return self.network(images)[{key!r:.40}]'."
+        f"for example, 'return self.network(images){way}'."
     )
 
 

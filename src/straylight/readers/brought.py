@@ -1,6 +1,6 @@
 """What a reader gives back of a model, and what users say beside its file."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -38,12 +38,19 @@ class ModelOptions:
     finding: str = ""
     head: Kind | Literal["auto"] = "auto"
 
-    def __post_init__(self) -> None:
-        """Take lists, arrays and single values where there are rows."""
-        object.__setattr__(self, "classes", plain_names(self.classes))
-        object.__setattr__(self, "mean", plain_numbers(self.mean, "mean"))
-        object.__setattr__(self, "std", plain_numbers(self.std, "std"))
-        object.__setattr__(self, "weights", str(self.weights))
+    def plain(self) -> "ModelOptions":
+        """Return the same with tuples for lists, arrays and single values, as Python users write them.
+
+        Raises:
+            InputError: If a value is none of these.
+        """
+        return replace(
+            self,
+            weights=str(self.weights or ""),
+            classes=plain_names(self.classes),
+            mean=plain_numbers(self.mean, "mean"),
+            std=plain_numbers(self.std, "std"),
+        )
 
 
 @dataclass(frozen=True)
