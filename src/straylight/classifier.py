@@ -10,8 +10,14 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from straylight.contract import plain_names, plain_normalisation, plain_shape
-from straylight.errors import InputError, listed, quoted, reason_of
+from straylight.contract import (
+    misfit,
+    plain_card,
+    plain_names,
+    plain_normalisation,
+    plain_shape,
+)
+from straylight.errors import InputError, listed, quoted
 from straylight.images import ImageSet
 from straylight.layout import call, choose_layout, freeze
 from straylight.outputs import as_table
@@ -100,7 +106,7 @@ class Classifier(nn.Module):
 
     def forward(self, images: Images) -> Logits:
         n_classes = len(self.class_names)
-        logits = as_table(self.outputs(images), len(images), {n_classes})
+        logits = as_table(self.outputs(images), len(images), {n_classes}, self.said)
         if logits.shape[1] != n_classes:
             raise InputError(misfit(self.said, logits.shape[1], self.class_names))
         return logits
@@ -186,35 +192,6 @@ def content(name: str, value: object) -> bytes:
 def noise(n: int, shape: Shape) -> Images:
     """Make images of noise, the same each time."""
     return torch.rand(n, *shape, generator=torch.Generator().manual_seed(0))
-
-
-def misfit(said: str, n_outputs: int, class_names: tuple[str, ...], *, hint: bool = True) -> str:
-    """Return the sentence about a network whose outputs are not as many as its classes."""
-    outputs = "1 output" if n_outputs == 1 else f"{n_outputs} outputs"
-    way = " Wrap it in straylight.heads.Head(network, 'one-logit') or 'one-probability'."
-    named = "1 class is" if len(class_names) == 1 else f"{len(class_names)} classes are"
-    return (
-        f"{said} has {outputs}, but {named} named: {listed(class_names)}."
-        f"{way if hint and (n_outputs, len(class_names)) == (1, 2) else ''}"
-    )
-
-
-def plain_card(card: dict[str, Any] | None, notes: tuple[str, ...]) -> dict[str, Any]:
-    """Return a copy of a card, with what must be known of the network.
-
-    Raises:
-        InputError: If it cannot be written as JSON.
-    """
-    try:
-        found = dict(card or {})
-        if notes:
-            found["notes"] = [*found.get("notes", ()), *notes]
-        json.dumps(found)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise InputError(
-            f"the card of a classifier must be plain data that JSON can hold: {reason_of(error)}."
-        ) from error
-    return found
 
 
 def decide(logits: Logits) -> Labels:

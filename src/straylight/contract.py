@@ -3,6 +3,7 @@
 Lists, tuples, arrays and tensors are taken alike, and one number for all channels.
 """
 
+import json
 import operator
 from collections.abc import Iterable
 from numbers import Real
@@ -135,3 +136,32 @@ def as_list(value: Any) -> list[Any]:  # noqa: ANN401
         raise InputError(
             f"{type(value).__name__} is no list of values: {reason_of(error)}."
         ) from None
+
+
+def misfit(said: str, n_outputs: int, class_names: tuple[str, ...], *, hint: bool = True) -> str:
+    """Return the sentence about a network whose outputs are not as many as its classes."""
+    outputs = "1 output" if n_outputs == 1 else f"{n_outputs} outputs"
+    way = " Wrap it in straylight.heads.Head(network, 'one-logit') or 'one-probability'."
+    named = "1 class is" if len(class_names) == 1 else f"{len(class_names)} classes are"
+    return (
+        f"{said} has {outputs}, but {named} named: {listed(class_names)}."
+        f"{way if hint and (n_outputs, len(class_names)) == (1, 2) else ''}"
+    )
+
+
+def plain_card(card: dict[str, Any] | None, notes: tuple[str, ...]) -> dict[str, Any]:
+    """Return a copy of a card, with what must be known of the network.
+
+    Raises:
+        InputError: If it cannot be written as JSON.
+    """
+    try:
+        found = dict(card or {})
+        if notes:
+            found["notes"] = [*found.get("notes", ()), *notes]
+        json.dumps(found)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(
+            f"the card of a classifier must be plain data that JSON can hold: {reason_of(error)}."
+        ) from error
+    return found

@@ -81,7 +81,7 @@ def kind_alone(kind: Kind) -> Kind:
     return alone.get(kind, kind)
 
 
-def kind_of(outputs: Tensor) -> Kind:
+def kind_of(outputs: Tensor, said: str = "the model") -> Kind:
     """Tell what outputs (N, K) of varied images mean.
 
     Rows of numbers in [0, 1] that sum to 1 are probabilities; a single number is a probability if it is
@@ -92,7 +92,7 @@ def kind_of(outputs: Tensor) -> Kind:
             network says several findings, of which one must be chosen.
     """
     if not bool(outputs.isfinite().all()):
-        raise InputError("the model gives NaN or infinity for ordinary images: check its weights.")
+        raise InputError(f"{said} gives NaN or infinity for ordinary images: check its weights.")
     within = bool(((outputs >= 0) & (outputs <= 1)).all())
     if outputs.shape[1] == 1:
         return "one-probability" if within else "one-logit"
@@ -101,7 +101,7 @@ def kind_of(outputs: Tensor) -> Kind:
     if bool(((outputs.sum(1) - 1).abs() <= TOLERANCE).all()):
         return "probabilities"
     raise InputError(
-        f"the model gives {outputs.shape[1]} numbers in [0, 1] that do not sum to 1, so several findings "
+        f"{said} gives {outputs.shape[1]} numbers in [0, 1] that do not sum to 1, so several findings "
         "for each image: choose one with --finding NAME, or --finding all, and name them all with "
         "--classes. If they are logits all the same: --head logits."
     )

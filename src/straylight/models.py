@@ -128,7 +128,7 @@ def table_of(frame: Classifier, n_classes: int) -> Logits:
     images = probes(frame.shape)
     with torch.no_grad():
         try:
-            outputs = as_table(frame.outputs(images), len(images), columns)
+            outputs = as_table(frame.outputs(images), len(images), columns, frame.said)
         except InputError:
             check_channels(frame)
             raise
@@ -181,9 +181,9 @@ def head_of(
     if options.finding:
         finding, names = choose_finding(options.finding, names, n, spec)
         alone = outputs.reshape(-1, 1)
-        kind = kind_of(alone) if options.head == "auto" else kind_alone(options.head)
+        kind = kind_of(alone, spec) if options.head == "auto" else kind_alone(options.head)
         return Head(network, kind, finding, n), names
-    kind = kind_of(outputs) if options.head == "auto" else options.head
+    kind = kind_of(outputs, spec) if options.head == "auto" else options.head
     if len(names) != max(2, n):
         raise InputError(misfit(spec, n, names, hint=False))
     return Head(network, kind, n_outputs=n), names

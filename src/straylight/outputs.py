@@ -14,7 +14,9 @@ DEEPEST = 4  # containers of one part inside each other
 NAMED = 4  # parts that a sentence names
 
 
-def as_table(outputs: object, n: int, columns: Collection[int] = ()) -> Logits:
+def as_table(
+    outputs: object, n: int, columns: Collection[int] = (), said: str = "the model"
+) -> Logits:
     """Return the outputs for `n` images as (n, K) in float32.
 
     What lies in a container is taken where it is the key ``logits``, the only part, or the only one with a
@@ -27,21 +29,21 @@ def as_table(outputs: object, n: int, columns: Collection[int] = ()) -> Logits:
     Raises:
         InputError: If they are something else, or it is not clear which part are the logits.
     """
-    found = chosen_part(outputs, n, columns)
+    found = chosen_part(outputs, n, columns, said)
     if not isinstance(found, Tensor):
         raise InputError(
-            f"the model gives {type(found).__name__} for a batch of images: a classifier gives one row of "
+            f"{said} gives {type(found).__name__} for a batch of images: a classifier gives one row of "
             "numbers for each image, as a torch tensor."
         )
     if reason := not_plain(found):
         raise InputError(
-            f"the model gives {reason} for a batch of images: a classifier gives one row of "
+            f"{said} gives {reason} for a batch of images: a classifier gives one row of "
             "floating-point numbers for each image, in memory of the processor."
         )
     table = rows_of(found, n)
     if table is None:
         raise InputError(
-            f"the model gives {tuple(found.shape)} for a batch of {n} images: a classifier gives one row "
+            f"{said} gives {tuple(found.shape)} for a batch of {n} images: a classifier gives one row "
             "of numbers for each image, (N, classes)."
         )
     return table.float()
@@ -76,7 +78,7 @@ def not_plain(outputs: Tensor) -> str:
     return "" if outputs.device.type == "cpu" else f"a tensor on {outputs.device.type}"
 
 
-def chosen_part(outputs: object, n: int, columns: Collection[int]) -> object:
+def chosen_part(outputs: object, n: int, columns: Collection[int], said: str) -> object:
     """Return the logits of a container, or what is none."""
     for _ in range(DEEPEST):
         parts = parts_of(outputs)
@@ -87,7 +89,7 @@ def chosen_part(outputs: object, n: int, columns: Collection[int]) -> object:
         elif len(parts) == 1:
             (outputs,) = parts.values()
         else:
-            return only_fitting(outputs, parts, n, columns)
+            return only_fitting(outputs, parts, n, columns, said)
     return outputs
 
 
@@ -108,7 +110,11 @@ def parts_of(outputs: object) -> dict[str | int, object] | None:
 
 
 def only_fitting(
-    outputs: object, parts: dict[str | int, object], n: int, columns: Collection[int]
+    outputs: object,
+    parts: dict[str | int, object],
+    n: int,
+    columns: Collection[int],
+    said: str,
 ) -> Tensor:
     """Return the one part that can be the logits.
 
@@ -129,12 +135,12 @@ def only_fitting(
     if len(fitting) == 1:
         return fitting[0]
     if not parts:
-        raise InputError(f"the model gives an empty {type(outputs).__name__}: return its logits.")
-    said = [f"{name} {kind_of_part(part)}" for name, part in parts.items()]
+        raise InputError(f"{said} gives an empty {type(outputs).__name__}: return its logits.")
+    told = [f"{name} {kind_of_part(part)}" for name, part in parts.items()]
     key = next((name for name in parts if name in tables), next(iter(parts)))
     way = f".{key}" if is_dataclass(outputs) else f"[{quoted(repr(key), 40)}]"
     raise InputError(
-        f"the model gives {type(outputs).__name__} for a batch of {n} images ({listed(said, NAMED)}), and "
+        f"{said} gives {type(outputs).__name__} for a batch of {n} images ({listed(told, NAMED)}), and "
         "which part are the logits is not clear: give a torch.nn.Module around it whose forward says, "
         f"for example, 'return self.network(images){way}'."
     )
