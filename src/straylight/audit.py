@@ -20,7 +20,7 @@ from straylight.images import ImageSet
 from straylight.ledger import PREDICTIONS, Ledger
 from straylight.overlap import check_photographs, report_duplicates
 from straylight.plan import Job, Plan, jobs
-from straylight.preflight import announce, preflight
+from straylight.preflight import announce, check_unchanged, preflight
 from straylight.progress import Silent, Tracker
 from straylight.provenance import (
     describe_adapted,
@@ -99,6 +99,7 @@ def run(
         check_training(training, cohort)
     if any(job.method.attack.threat_model == "T2" for job in wanted):
         check_public(classifier, public)
+    classifier.check()
     check_sizes(wanted, plan, classifier, photographs, training)
     ball = plan.ball(cohort.images)
     digest = fingerprint(
@@ -140,6 +141,7 @@ def run(
     made = [bench.attack(job, plan.seed, plan.curve) for job in wanted]
     attacks = [item for item in made if item.role == "attack"]
     controls = list(bench.controls(plan, attacks))
+    check_unchanged(folded, cohort, logits)
     strongest = max(attacks, key=lambda attack: attack.score.fooled.rate)
     examples = keep_examples(clean, folded, strongest, out) if show_images else None
     audit = Audit(
@@ -165,7 +167,7 @@ def check_match(
                 f"{images.spec} has images of shape {images.shape}, "
                 f"the classifier takes {classifier.shape}."
             )
-    if cohort.class_names != classifier.class_names:
+    if tuple(cohort.class_names) != classifier.class_names:
         raise InputError(
             f"{cohort.images.spec} has the classes {', '.join(cohort.class_names)}; "
             f"the classifier has {', '.join(classifier.class_names)}."

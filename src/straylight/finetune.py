@@ -87,7 +87,7 @@ def check_shape(classifier: Classifier, backbone: str) -> None:
     except (AssertionError, RuntimeError, ValueError) as error:
         raise InputError(
             f"{backbone} cannot take images of {classifier.shape[1]} x {classifier.shape[2]} pixels "
-            f"({reason_of(error)}): give another size (--size)."
+            f"({reason_of(error.__cause__ or error)}): give another size (--size)."
         ) from error
 
 

@@ -6,7 +6,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from straylight.formats.dicom import DicomView, is_dicom, read_dicom
-from straylight.formats.dicom_file import MAGIC, PREAMBLE
 from straylight.formats.rasters import PILLOW, read_raster
 from straylight.images import RGB
 from straylight.ranges import ValueRange
