@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parent.parent / "src" / "straylight"
 # A module may import only from the lines above its own.
 LAYERS = [
     ["errors", "limits", "memory"],
-    ["jsons", "settings"],
+    ["jsons", "settings", "values"],
     ["tensors"],
     ["ball", "counts", "progress", "schema"],
     ["backbones", "heads", "files", "images", "multilabel"],

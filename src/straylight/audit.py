@@ -1,24 +1,26 @@
 """The audit: attacks made from photographs, controls of equal size, both scored on a cohort."""
 
+import os
 import time
 from pathlib import Path
 from typing import Any
 
 import torch
+from rich.console import Console
 
 from straylight.archive import save_audit
-from straylight.attacks import Source, ThreatModel
+from straylight.attacks import Source, ThreatModel, planned
 from straylight.bench import Bench, write_labels
 from straylight.classifier import Classifier, count_passes
 from straylight.cohort import Cohort
-from straylight.errors import InputError
+from straylight.errors import InputError, listed, quoted
 from straylight.evaluate import Clean
 from straylight.folding import fold
 from straylight.images import ImageSet
 from straylight.ledger import PREDICTIONS, Ledger
 from straylight.plan import Job, Plan, jobs
 from straylight.preflight import announce, preflight
-from straylight.progress import Silent, Tracker
+from straylight.progress import Tracker, progress
 from straylight.provenance import (
     describe_adapted,
     describe_budget,
@@ -31,6 +33,9 @@ from straylight.provenance import (
 )
 from straylight.results import Audit
 from straylight.surrogates import Adapted
+from straylight.values import said
+
+SHOWN = 3  # files left out that are named
 
 
 def run(
@@ -38,7 +43,7 @@ def run(
     classifier: Classifier,
     photographs: ImageSet,
     cohort: Cohort,
-    out: Path,
+    out: Path | str,
     *,
     force: bool = False,
     show_images: bool = False,
@@ -69,16 +74,37 @@ def run(
             (oracles: upper bounds, never called an attack).
         public: The public network that `classifier` was fine-tuned from, for attacks of T2; its head
             does not matter.
-        tracker: Is told the progress.
+        tracker: Is told the progress. None: bars on a terminal, lines otherwise; ``Silent()``: nothing.
         keep_predictions: Keep the predictions under each perturbation, image by image, in
             ``predictions/``.
 
     Raises:
-        InputError: If shapes or classes do not match, a method's `training` or `public` is missing,
-            `training` shares images with the cohort, `out` cannot be used, or preflight finds an
-            error.
+        InputError: If an argument is of another type, shapes or classes do not match, a method's
+            `training` or `public` is missing, `training` shares images with the cohort, `out` cannot be
+            used, or preflight finds an error.
     """
-    tracker = tracker or Silent()
+    check_types(plan, classifier, photographs, cohort, training=training, public=public)
+    folder = folder_of(out)
+    if tracker is None:
+        with progress(Console(stderr=True)) as shown:
+            for images in (photographs, cohort.images):
+                for line in _skipped_lines(images):
+                    shown.say(line)
+            return run(
+                plan,
+                classifier,
+                photographs,
+                cohort,
+                folder,
+                force=force,
+                show_images=show_images,
+                note=note,
+                command=command,
+                training=training,
+                public=public,
+                tracker=shown,
+                keep_predictions=keep_predictions,
+            )
     wanted = jobs(plan, classifier.class_names)
     needed = {job.method.source for job in wanted}
     if needed == {"medical"}:
@@ -91,7 +117,7 @@ def run(
     check_sizes(wanted, plan, classifier, photographs, training)
     ball = plan.ball(cohort.images)
     digest = fingerprint(plan, classifier, photographs, cohort, training=training, public=public)
-    ledger = Ledger(out, digest, classifier.class_names, force=force)
+    ledger = Ledger(folder, digest, classifier.class_names, force=force)
     folded = fold(classifier)
     tracker.start("clean predictions", len(cohort))
     logits = folded.logits_all(cohort.images)
@@ -104,7 +130,7 @@ def run(
     networks: dict[ThreatModel, Classifier] = {"T1": folded}
     adapted = aligned = None
     if "adapted" in needed:
-        found, adapted = adapt(plan, classifier, photographs, out, tracker)
+        found, adapted = adapt(plan, classifier, photographs, folder, tracker)
         sources["adapted"], aligned = found.images, found.classifier
     if training is not None:
         sources["medical"] = training
@@ -112,24 +138,68 @@ def run(
         networks["T2"] = fold(public)
     bench = Bench(networks, sources, ball, clean, ledger, tracker, aligned, keep_predictions)
     if keep_predictions:
-        write_labels(out / PREDICTIONS / "clean.npy", clean.predictions)
+        write_labels(folder / PREDICTIONS / "clean.npy", clean.predictions)
     made = [bench.attack(job, plan.seed, plan.curve) for job in wanted]
     attacks = [item for item in made if item.role == "attack"]
     controls = list(bench.controls(plan, attacks))
     strongest = max(attacks, key=lambda attack: attack.score.fooled.rate)
-    examples = keep_examples(clean, folded, strongest, out) if show_images else None
+    examples = keep_examples(clean, folded, strongest, folder) if show_images else None
     audit = Audit(
         model=describe_model(classifier),
-        natural=describe_natural(photographs, out, adapted),
+        natural=describe_natural(photographs, folder, adapted),
         cohort=describe_cohort(clean, note, examples),
         budget=describe_budget(plan, ball, classifier),
         perturbations=(*made, *controls),
         environment=describe_environment(command),
         preflight=findings,
     )
-    save_audit(audit, out)
+    save_audit(audit, folder)
     ledger.close()
     return audit
+
+
+def _skipped_lines(images: ImageSet) -> list[str]:
+    """Name the first files that were left out, and count them."""
+    named = [f"skipped {quoted(f.file)}: {quoted(f.reason, 120)}" for f in images.skipped[:SHOWN]]
+    n = len(images.skipped)
+    return [*named, f"{n} files of {quoted(images.spec)} skipped."] if n else []
+
+
+def check_types(
+    plan: object,
+    classifier: object,
+    photographs: object,
+    cohort: object,
+    *,
+    training: object = None,
+    public: object = None,
+) -> None:
+    """Check the types of what an audit is run on.
+
+    Raises:
+        InputError: If one is wrong; the message names the parameter.
+    """
+    for name, given, kind, remedy in (
+        ("plan", plan, Plan, "Plan(zeta=0.02)"),
+        ("classifier", classifier, Classifier, "load_model(...) or Classifier(network, ...)"),
+        ("photographs", photographs, ImageSet, "load_natural(...)"),
+        ("cohort", cohort, Cohort, "load_cohort(...)"),
+        ("training", training, ImageSet | None, "load_cohort(...).images"),
+        ("public", public, Classifier | None, "public_network(...)"),
+    ):
+        if not isinstance(given, kind):
+            raise InputError(f"{name} must be as made by {remedy}, not {said(given)}.")
+
+
+def folder_of(out: object) -> Path:
+    """Return a folder that is given as a path or as text.
+
+    Raises:
+        InputError: If it is neither.
+    """
+    if not isinstance(out, str | os.PathLike) or not str(out):
+        raise InputError(f"out must be a folder, such as 'audits/mine', not {said(out)}.")
+    return Path(out)
 
 
 def check_match(
@@ -139,24 +209,24 @@ def check_match(
     for images in (photographs, cohort.images, training):
         if images is not None and images.shape != classifier.shape:
             raise InputError(
-                f"{images.spec} has images of shape {images.shape}, "
+                f"{quoted(images.spec)} has images of shape {images.shape}, "
                 f"the classifier takes {classifier.shape}."
             )
     if cohort.class_names != classifier.class_names:
         raise InputError(
-            f"{cohort.images.spec} has the classes {', '.join(cohort.class_names)}; "
-            f"the classifier has {', '.join(classifier.class_names)}."
+            f"{quoted(cohort.images.spec)} has the classes {listed(cohort.class_names)}; "
+            f"the classifier has {listed(classifier.class_names)}."
         )
 
 
 def check_training(training: ImageSet | None, cohort: Cohort) -> None:
     """See that an oracle has images to learn on, and none that it is scored on."""
     if training is None:
-        raise InputError("a method learns on medical images: give them (--training).")
+        raise InputError("a method learns on medical images: give them as training (--training).")
     shared = len(training.digests() & cohort.images.digests())
     if shared:
         raise InputError(
-            f"{shared} images of {training.spec} are in {cohort.images.spec} as well: "
+            f"{shared} images of {quoted(training.spec)} are in {quoted(cohort.images.spec)} as well: "
             "an oracle may not learn on what it is scored on."
         )
 
@@ -175,7 +245,7 @@ def check_sizes(
         source, n_classes = job.method.source, len(classifier.class_names)
         adapted = source == "adapted"
         cost = plan.adaptation.cost(classifier) if adapted else classifier.passes_per_step
-        job.method.attack.planned(sizes[source], n_classes, cost)
+        planned(job.method.attack, sizes[source], n_classes, cost)
 
 
 def check_public(classifier: Classifier, public: Classifier | None) -> None:
@@ -183,7 +253,7 @@ def check_public(classifier: Classifier, public: Classifier | None) -> None:
     if public is None:
         raise InputError(
             "lift and disrupt work on the public network that the classifier was fine-tuned from: "
-            "give its weights (--public)."
+            "give it as public (--public, its weights)."
         )
     if public.shape != classifier.shape:
         raise InputError(

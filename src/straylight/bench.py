@@ -9,8 +9,17 @@ from typing import Any
 
 import torch
 
-from straylight.attacks import CONTROLS, Method, PhaseRandomised, Source, ThreatModel, describe
-from straylight.ball import Ball
+from straylight.attacks import (
+    CONTROLS,
+    Method,
+    PhaseRandomised,
+    Source,
+    ThreatModel,
+    describe,
+    planned,
+    snapshots,
+)
+from straylight.ball import ROUNDING, Ball
 from straylight.classifier import Classifier, Passes, count_passes
 from straylight.errors import InputError
 from straylight.evaluate import Clean, count, predict_attacked, score
@@ -22,8 +31,6 @@ from straylight.progress import Tracker
 from straylight.results import Perturbation
 from straylight.schema import Json
 from straylight.tensors import Delta, Labels
-
-ROUNDING = 1 + 1e-4  # of float32, in the size of a perturbation on the surface of the ball
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,9 +73,9 @@ class Bench:
         attack, images = job.method.attack, self.sources[job.method.source]
         model = self.learned_on(job.method)
         n_classes = len(self.classifier.class_names)
-        planned = attack.planned(len(images), n_classes, model.passes_per_step)
+        total = planned(attack, len(images), n_classes, model.passes_per_step)
         points: list[tuple[Delta, Json]] = []
-        self.tracker.start(job.name, planned)
+        self.tracker.start(job.name, total)
         started = time.perf_counter()
 
         def mark() -> None:
@@ -76,9 +83,11 @@ class Bench:
             cost = {"images_seen": seen, "model_passes": passes.total, "seconds": elapsed}
             points.append((delta, cost))
 
-        *marks, _ = milestones(planned, curve) or [0]  # the last is the end
+        *marks, _ = milestones(total, curve) or [0]  # the last is the end
         with count_passes(model) as passes:
-            for snapshot in attack(model, images, self.ball, target=target, generator=generator):
+            for snapshot in snapshots(
+                attack, model, images, self.ball, target=target, generator=generator
+            ):
                 self.tracker.advance(snapshot.images_seen - seen)
                 delta, seen = snapshot
                 if marks and seen >= marks[0]:

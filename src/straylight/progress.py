@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Protocol, runtime_checkable
 
 from rich.console import Console
@@ -72,6 +73,13 @@ class Lines:
         say(self.console, line)
 
 
+def can_draw(console: Console) -> bool:
+    """Return whether bars can be drawn: on a terminal, or in a notebook that has widgets."""
+    if console.is_jupyter:
+        return find_spec("ipywidgets") is not None and find_spec("IPython") is not None
+    return console.is_terminal
+
+
 def say(console: Console, line: str) -> None:
     """Print a line as it is."""
     console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -80,8 +88,9 @@ def say(console: Console, line: str) -> None:
 @contextmanager
 def progress(console: Console) -> Iterator[Tracker]:
     """Show progress on `console` while the context is open."""
-    if not console.is_terminal:
-        yield Lines(console)
+    if not can_draw(console):
+        # Rich would draw each line of a notebook as a table of its own.
+        yield Lines(Console(stderr=True, force_jupyter=False) if console.is_jupyter else console)
         return
     columns = (
         TextColumn("{task.description:<34}", markup=False),
