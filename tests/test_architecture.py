@@ -13,7 +13,7 @@ LAYERS = [
     ["tensors"],
     ["ball", "counts", "progress", "schema"],
     ["backbones", "heads", "files", "images", "multilabel"],
-    ["labels", "weights"],
+    ["labels", "looks", "weights"],
     ["formats"],
     ["sources", "classifier", "cohort"],
     ["attacks", "folding", "modelcard", "surrogates"],

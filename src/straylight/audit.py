@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
 
 from straylight.archive import save_audit
 from straylight.attacks import Source, ThreatModel, planned
@@ -20,7 +19,7 @@ from straylight.images import ImageSet
 from straylight.ledger import PREDICTIONS, Ledger
 from straylight.plan import Job, Plan, jobs
 from straylight.preflight import announce, preflight
-from straylight.progress import Tracker, progress
+from straylight.progress import Silent, Tracker, shown
 from straylight.provenance import (
     describe_adapted,
     describe_budget,
@@ -38,6 +37,7 @@ from straylight.values import said
 SHOWN = 3  # files left out that are named
 
 
+@shown
 def run(
     plan: Plan,
     classifier: Classifier,
@@ -85,26 +85,9 @@ def run(
     """
     check_types(plan, classifier, photographs, cohort, training=training, public=public)
     folder = folder_of(out)
-    if tracker is None:
-        with progress(Console(stderr=True)) as shown:
-            for images in (photographs, cohort.images):
-                for line in _skipped_lines(images):
-                    shown.say(line)
-            return run(
-                plan,
-                classifier,
-                photographs,
-                cohort,
-                folder,
-                force=force,
-                show_images=show_images,
-                note=note,
-                command=command,
-                training=training,
-                public=public,
-                tracker=shown,
-                keep_predictions=keep_predictions,
-            )
+    tracker = tracker or Silent()
+    for images in (photographs, cohort.images):
+        report_skipped(images, tracker)
     wanted = jobs(plan, classifier.class_names)
     needed = {job.method.source for job in wanted}
     if needed == {"medical"}:
@@ -158,11 +141,12 @@ def run(
     return audit
 
 
-def _skipped_lines(images: ImageSet) -> list[str]:
-    """Name the first files that were left out, and count them."""
-    named = [f"skipped {quoted(f.file)}: {quoted(f.reason, 120)}" for f in images.skipped[:SHOWN]]
-    n = len(images.skipped)
-    return [*named, f"{n} files of {quoted(images.spec)} skipped."] if n else []
+def report_skipped(images: ImageSet, tracker: Tracker) -> None:
+    """Report the first files that were left out, and how many there are."""
+    for file in images.skipped[:SHOWN]:
+        tracker.say(f"skipped {quoted(file.file)}: {quoted(file.reason, 120)}")
+    if images.skipped:
+        tracker.say(f"{len(images.skipped)} files of {quoted(images.spec)} skipped.")
 
 
 def check_types(

@@ -26,6 +26,7 @@ from straylight.evaluate import Clean, count, predict_attacked, score
 from straylight.files import read_delta, write_array
 from straylight.images import ImageSet
 from straylight.ledger import PERTURBATIONS, PREDICTIONS, Ledger
+from straylight.looks import Looks
 from straylight.plan import Job, Plan
 from straylight.progress import Tracker
 from straylight.results import Perturbation
@@ -70,7 +71,7 @@ class Bench:
         target = None if job.target is None else self.classifier.class_index(job.target)
         generator = torch.Generator().manual_seed(seed)
         seen, delta = 0, torch.zeros(1, *self.classifier.shape)
-        attack, images = job.method.attack, self.sources[job.method.source]
+        attack, images = job.method.attack, Looks.at(self.sources[job.method.source])
         model = self.learned_on(job.method)
         n_classes = len(self.classifier.class_names)
         total = planned(attack, len(images), n_classes, model.passes_per_step)
@@ -109,6 +110,7 @@ class Bench:
             copy_of=None,
             seed=seed,
             images_seen=seen,
+            n_distinct_seen=images.n_distinct,
             seconds=seconds,
             curve=tuple(self.scored(*point) for point in points),
         )

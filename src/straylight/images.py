@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Literal
 
 import torch
 from jaxtyping import Int64
@@ -23,6 +24,19 @@ class Skipped:
     reason: str
 
 
+@dataclass(frozen=True)
+class Origin:
+    """What lies behind a set of images.
+
+    Attributes:
+        kind: Whole photographs, crops of them, or drawings, which no camera took.
+        n_distinct: How many different pictures.
+    """
+
+    kind: Literal["photographs", "crops", "drawings"]
+    n_distinct: int
+
+
 @dataclass(frozen=True, eq=False)
 class ImageSet:
     """Images of one shape.
@@ -33,12 +47,14 @@ class ImageSet:
         spec: Where they came from, as the user wrote it.
         skipped: What was left out: it could not be read, or has no one label.
         rows: Which of `stored` are in the set, in its order (None: all).
+        origin: What lies behind them (None: each is a picture of its own; see `source`).
     """
 
     stored: Pixels
     spec: str
     skipped: tuple[Skipped, ...] = field(default=())
     rows: Int64[torch.Tensor, "rows"] | None = None
+    origin: Origin | None = None
 
     def __len__(self) -> int:
         return len(self.stored if self.rows is None else self.rows)
@@ -65,14 +81,25 @@ class ImageSet:
 
     def digests(self) -> set[str]:
         """Digest of the decoded pixels of each image."""
+        return set(self._digests)
+
+    @cached_property
+    def _digests(self) -> frozenset[str]:
         pixels = (self.pixels_at(slice(index, index + 1)) for index in range(len(self)))
-        return {hashlib.sha256(image.numpy().tobytes()).hexdigest() for image in pixels}
+        return frozenset(hashlib.sha256(image.numpy().tobytes()).hexdigest() for image in pixels)
+
+    @property
+    def source(self) -> Origin:
+        """What lies behind the images: where that is not known, photographs, different by their pixels."""
+        return self.origin or Origin("photographs", len(self._digests))
 
     def subset(self, index: Batch) -> "ImageSet":
         """Choose images, in the order of `index`, without copying them."""
-        return ImageSet(
-            self.stored, self.spec, rows=index if self.rows is None else self.rows[index]
-        )
+        rows = index if self.rows is None else self.rows[index]
+        behind = self.origin
+        if behind is not None:
+            behind = Origin(behind.kind, min(behind.n_distinct, len(index)))
+        return ImageSet(self.stored, self.spec, rows=rows, origin=behind)
 
     def pixels_at(self, index: torch.Tensor | slice) -> Pixels:
         """Return the pixels of the images at `index`, uint8 (n, C, H, W)."""

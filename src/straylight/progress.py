@@ -1,13 +1,17 @@
 """Progress: bars on a terminal, a line now and then in a log, silence in a library."""
 
+import functools
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
-from typing import Protocol, runtime_checkable
+from typing import ParamSpec, Protocol, TypeVar, cast, runtime_checkable
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 @runtime_checkable
@@ -103,3 +107,17 @@ def progress(console: Console) -> Iterator[Tracker]:
     )
     with Progress(*columns, console=console) as display:
         yield Bars(display)
+
+
+def shown(work: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a function that takes a `tracker`: without one, its progress is shown on stderr."""
+
+    @functools.wraps(work)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        if kwargs.get("tracker") is not None:
+            return work(*args, **kwargs)
+        with progress(Console(stderr=True)) as tracker:
+            settings = cast(dict[str, object], kwargs) | {"tracker": tracker}
+            return work(*args, **settings)  # type: ignore[arg-type]
+
+    return call

@@ -79,6 +79,8 @@ def describe_natural(
         skipped=skipped(photographs),
         examples=PHOTOGRAPHS,
         adapted=adapted,
+        kind=photographs.source.kind,
+        n_distinct=photographs.source.n_distinct,
     )
 
 

@@ -34,6 +34,8 @@ class NaturalInfo:
             ``n``, ``sha256``, a file of ``examples``, the ``statistic`` (see `Adapted`),
             ``distance_before`` and ``distance_after`` by it, the ``style``, ``settings``,
             ``n_forward``, ``n_backward`` and ``seconds``. Its cost is not in that of the attacks.
+        kind: ``photographs``, ``crops`` of some, or ``drawings`` (None: an older audit).
+        n_distinct: How many different pictures lie behind them (None: an older audit).
     """
 
     spec: str
@@ -42,6 +44,8 @@ class NaturalInfo:
     skipped: tuple[Json, ...]
     examples: str
     adapted: Json | None = None
+    kind: str | None = None
+    n_distinct: int | None = None
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,8 @@ class Perturbation:
         file: Its `.npy`, float32 (1, C, H, W), relative to the audit's folder.
         curve: The attack on its way, if asked for: ``images_seen``, ``model_passes``, ``seconds`` and
             ``n_fooled`` at some points. Nothing is chosen by it.
+        n_distinct_seen: Different photographs (or views of `source`) looked at (None: a control, or an
+            older audit).
     """
 
     name: str
@@ -128,10 +134,11 @@ class Perturbation:
     linf: float
     file: str
     curve: tuple[Json, ...] = ()
+    n_distinct_seen: int | None = None
 
     def to_json(self, class_names: tuple[str, ...]) -> Json:
         """Return the counts with the rates derived from them."""
-        fields = {key: value for key, value in vars(self).items() if key != "score"}
+        fields = {key: value for key, value in known(self).items() if key != "score"}
         found = self.score
         target = None if self.target is None else class_names.index(self.target)
         hit = None if target is None else found.hit(target)
@@ -160,10 +167,18 @@ class Perturbation:
     @classmethod
     def from_json(cls, data: Json) -> "Perturbation":
         """Read the counts back; rates are derived anew."""
-        names = [name for name in cls.__dataclass_fields__ if name != "score"]
+        names = [name for name in cls.__dataclass_fields__ if name != "score" and name in data]
         score = Score(matrix(data["confusion"]), matrix(data["transitions"]), data["n_fooled_raw"])
         fields = {name: data[name] for name in names} | {"curve": tuple(data["curve"])}
         return cls(**fields, score=score)
+
+
+LATER = ("kind", "n_distinct", "n_distinct_seen")  # fields that older audits do not have
+
+
+def known(part: NaturalInfo | Perturbation) -> Json:
+    """Return the fields of a part, without those that an older audit does not have."""
+    return {k: v for k, v in vars(part).items() if v is not None or k not in LATER}
 
 
 @dataclass(frozen=True)
@@ -192,7 +207,7 @@ class Audit:
         return {
             "schema": SCHEMA,
             "model": vars(self.model),
-            "natural": vars(self.natural),
+            "natural": known(self.natural),
             "cohort": vars(self.cohort)
             | {
                 "counts": {

@@ -13,6 +13,7 @@ from straylight.report.figures import (
     read_pixels,
     shape_of,
 )
+from straylight.report.learned import kind_of
 from straylight.report.tables import share
 from straylight.report.verdict import Verdict
 from straylight.results import Audit, Perturbation
@@ -48,6 +49,7 @@ class Pictures:
     compared: tuple[Compared, ...]
     examples: tuple[Example, ...]
     photographs: tuple[Picture, ...]
+    noun: str
     adapted: tuple[Picture, ...]
 
 
@@ -63,6 +65,7 @@ def make_pictures(audit: Audit, verdict: Verdict, folder: Path, factor: int) -> 
         compared=tuple(draw_compared(item, folder, shape, factor) for item in beside if item),
         examples=() if kept is None else draw_examples(kept, attack, folder, shape),
         photographs=draw_photographs(folder / audit.natural.examples, shape, "Photograph"),
+        noun="drawings" if kind_of(audit.natural) == "drawings" else "photographs",
         adapted=()
         if adapted is None
         else draw_photographs(folder / adapted["examples"], shape, "Adapted photograph"),

@@ -15,7 +15,7 @@ from straylight.formats.hubrows import open_photographs
 from straylight.formats.pictures import find_pictures, fit
 from straylight.formats.selection import collect, fingerprint, select
 from straylight.formats.shards import is_source, open_source
-from straylight.images import ImageSet
+from straylight.images import ImageSet, Origin
 from straylight.sources.cache import load_cached
 from straylight.sources.drawings import DRAWINGS
 from straylight.sources.paper import IMAGENET, OPENIMAGES, draw_as_paper
@@ -73,7 +73,8 @@ def load_natural(
     if text == PHOTOS:
         return builtin_photos(shape, n or 1000, rng)
     if text in DRAWINGS:
-        return ImageSet(DRAWINGS[text](shape, n or 1000, rng), text)
+        drawings = DRAWINGS[text](shape, n or 1000, rng)
+        return ImageSet(drawings, text, origin=Origin("drawings", len(drawings)))
     if text.startswith(HF):
         with open_photographs(text, n, seed) as chosen:
             return load_cached(chosen, shape) if cache else collect(chosen, shape)[0]
@@ -151,7 +152,8 @@ def builtin_photos(shape: Shape, n: int, rng: np.random.Generator) -> ImageSet:
     folder = Path(skimage.data.__file__).parent
     photos = [Image.open(folder / name).convert("RGB") for name in PHOTO_FILES]
     crops = [fit(random_crop(photos[index % len(photos)], rng), shape) for index in range(n)]
-    return ImageSet(torch.from_numpy(np.stack(crops)), PHOTOS)
+    origin = Origin("crops", min(n, len(photos)))
+    return ImageSet(torch.from_numpy(np.stack(crops)), PHOTOS, origin=origin)
 
 
 def random_crop(photo: Image.Image, rng: np.random.Generator) -> Image.Image:
