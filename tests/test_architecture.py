@@ -76,6 +76,7 @@ ATTACKER = [
     "settings",
     "surrogates",
     "tensors",
+    "values",
 ]
 
 

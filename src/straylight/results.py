@@ -6,6 +6,7 @@ from typing import Any
 
 from straylight.ball import Norm
 from straylight.counts import Matrix, Score, matrix
+from straylight.errors import InputError
 from straylight.jsons import check_follows
 from straylight.preflight import Finding
 from straylight.schema import SCHEMA, Json, check_consistent, json_schema
@@ -173,6 +174,22 @@ class Perturbation:
         return cls(**fields, score=score)
 
 
+CELLS = (str, int, float, type(None))  # what fits into one cell of a table
+
+
+def flat(item: Json) -> Json:
+    """Write a perturbation as one row: its method by name, intervals as two columns."""
+    row: Json = {}
+    for key, value in item.items():
+        if key.endswith("_ci95"):
+            row[f"{key}_low"], row[f"{key}_high"] = value or (None, None)
+        elif key == "method":
+            row[key] = value["name"]
+        elif isinstance(value, CELLS):
+            row[key] = value
+    return row
+
+
 LATER = ("kind", "n_distinct", "n_distinct_seen")  # fields that older audits do not have
 
 
@@ -221,6 +238,24 @@ class Audit:
             "perturbations": [item.to_json(self.model.class_names) for item in self.perturbations],
             "environment": self.environment,
         } | found
+
+    def to_pandas(self) -> Any:  # noqa: ANN401 (pandas is not required)
+        """Return a `pandas.DataFrame` with a row for each perturbation.
+
+        The columns are those of ``perturbations`` in `audit.json`, with their rates; an interval is two
+        columns, ``..._low`` and ``..._high``, and what is a table of its own (confusions, settings, the
+        curve) is left out.
+
+        Raises:
+            InputError: If pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError as error:
+            raise InputError("to_pandas needs pandas: pip install pandas.") from error
+        return pandas.DataFrame(
+            [flat(item.to_json(self.model.class_names)) for item in self.perturbations]
+        )
 
     @classmethod
     def from_json(cls, data: Any) -> "Audit":  # noqa: ANN401

@@ -48,6 +48,7 @@ def make_corpus(seed: int = 0) -> list[Case]:
     from corpus import (
         archives,
         arrays,
+        attacks,
         audits,
         findings,
         models,
@@ -57,7 +58,18 @@ def make_corpus(seed: int = 0) -> list[Case]:
         unfinished,
     )
 
-    families = (pictures, scans, arrays, tables, archives, models, audits, findings, unfinished)
+    families = (
+        pictures,
+        scans,
+        arrays,
+        tables,
+        archives,
+        models,
+        audits,
+        findings,
+        unfinished,
+        attacks,
+    )
     cases: list[Case] = []
     for number, family in enumerate(families):
         cases += family.cases(np.random.default_rng((seed, number)))

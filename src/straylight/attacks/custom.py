@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from straylight.attacks.protocol import Attack
 from straylight.errors import InputError, quoted, reason_of
+from straylight.values import said
 
 PYTHON = "python:"
 GUIDE = "see docs/attacks.md, 'An attack of your own'"
@@ -50,11 +51,13 @@ def check_attack(attack: object) -> None:
     except Exception as error:  # of a property of the user's own, or of a signature
         raise InputError(f"{name} is not an attack ({reason_of(error)}): {GUIDE}.") from error
     if threat_model not in ("T1", "T2"):
-        said = quoted(repr(threat_model), 20)
-        raise InputError(f"the threat_model of {name} must be 'T1' or 'T2', not {said}: {GUIDE}.")
+        raise InputError(
+            f"the threat_model of {name} must be 'T1' or 'T2', not {said(threat_model)}: {GUIDE}."
+        )
     if not isinstance(takes_target, bool):
-        said = quoted(repr(takes_target), 20)
-        raise InputError(f"takes_target of {name} must be True or False, not {said}: {GUIDE}.")
+        raise InputError(
+            f"takes_target of {name} must be True or False, not {said(takes_target)}: {GUIDE}."
+        )
     settings_of(attack)
 
 
@@ -99,7 +102,7 @@ def _plain(value: object, where: str, depth: int = 8) -> Any:  # noqa: ANN401
     if isinstance(value, dict) and depth and all(isinstance(key, str) for key in value):
         return {quoted(key): _plain(item, where, depth - 1) for key, item in value.items()}
     raise InputError(
-        f"the setting {where} is {quoted(repr(value), 40)}: settings are finite numbers, words, and lists "
+        f"the setting {where} is {said(value)}: settings are finite numbers, words, and lists "
         "of them, so that an audit can record them."
     )
 
@@ -159,32 +162,32 @@ def load_custom(spec: str, settings: str) -> Attack:
         InputError: If there is no such class, it cannot be made with these settings, or it is no attack.
     """
     module, _, name = spec.removeprefix(PYTHON).partition(":")
-    said = quoted(spec)
+    quoted_spec = quoted(spec)
     if not (module and name):
         raise InputError(
-            f"{said} must be {PYTHON}MODULE:CLASS, such as {PYTHON}my_attacks:MyAttack."
+            f"{quoted_spec} must be {PYTHON}MODULE:CLASS, such as {PYTHON}my_attacks:MyAttack."
         )
     sys.path.insert(0, str(Path.cwd()))
     try:
         kind: object = attrgetter(name)(importlib.import_module(module))
-    except Exception as error:  # users' own code raises what it likes
+    except (Exception, SystemExit) as error:  # users' own code raises what it likes
         raise InputError(
-            f"{said} cannot be imported ({raised(error)}): give {PYTHON}MODULE:CLASS, a class in a "
+            f"{quoted_spec} cannot be imported ({raised(error)}): give {PYTHON}MODULE:CLASS, a class in a "
             "module of the working folder or of the installation."
         ) from error
     finally:
         sys.path.remove(str(Path.cwd()))
     if not isinstance(kind, type):
-        raise InputError(f"{said} is a {type(kind).__name__}, not a class: {GUIDE}.")
+        raise InputError(f"{quoted_spec} is a {type(kind).__name__}, not a class: {GUIDE}.")
     try:
         attack: object = kind()
         if settings:
-            attack = kind(**_converted(settings_of(attack), settings, said))
+            attack = kind(**_converted(settings_of(attack), settings, quoted_spec))
     except InputError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InputError(
-            f"{said} cannot be made ({raised(error)}): each of its settings needs a default, and is "
+            f"{quoted_spec} cannot be made ({raised(error)}): each of its settings needs a default, and is "
             "given as NAME=VALUE."
         ) from error
     check_attack(attack)
@@ -213,7 +216,7 @@ def _converted(usual: dict[str, Any], text: str, name: str) -> dict[str, Any]:
     return found
 
 
-def raised(error: Exception) -> str:
+def raised(error: BaseException) -> str:
     """Return the kind of an error and the first line of what it says."""
     kind, said = quoted(type(error).__name__, 40), reason_of(error)
     return kind if said == kind else f"{kind} ({said})"

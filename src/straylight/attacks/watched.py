@@ -11,6 +11,7 @@ from straylight.ball import ROUNDING, Ball
 from straylight.classifier import Classifier
 from straylight.errors import InputError, quoted
 from straylight.images import ImageSet
+from straylight.values import said
 
 
 def planned_by(attack: Attack, n_photographs: int, n_classes: int, cost: int) -> int:
@@ -24,12 +25,13 @@ def planned_by(attack: Attack, n_photographs: int, n_classes: int, cost: int) ->
         found: object = attack.planned(n_photographs, n_classes, cost)
     except InputError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InputError(f"{name}.planned raised {raised(error)}.") from error
     n = _count(found)
     if n < 0:
-        said = quoted(repr(found), 40)
-        raise InputError(f"{name}.planned must return a whole number of photographs, not {said}.")
+        raise InputError(
+            f"{name}.planned must return a whole number of photographs, not {said(found)}."
+        )
     return n
 
 
@@ -57,7 +59,7 @@ def watched(
             yield last
     except InputError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InputError(
             f"{name} raised {raised(error)}: mend it; what is finished of the audit is kept."
         ) from error
@@ -89,7 +91,7 @@ def _checked(name: str, found: object, photographs: ImageSet, ball: Ball, before
     n_seen = _count(seen)
     if n_seen < before:
         raise InputError(
-            f"{name} yielded images_seen={quoted(repr(seen), 40)} after {before}: it counts the "
+            f"{name} yielded images_seen={said(seen)} after {before}: it counts the "
             "photographs looked at so far, a whole number that never falls."
         )
     delta = delta.detach().to("cpu", torch.float32, copy=True).contiguous()

@@ -15,7 +15,6 @@ from straylight.errors import InputError, listed, quoted
 
 T = TypeVar("T")
 BOX = re.compile("[|\u2500-\u257f]|[-+]{3,}")  # frames, as the library draws them
-WROTE_ITSELF = ("-h", "--help", "--tyro-print-completion", "--tyro-write-completion")
 KINDS = {"INT": "a whole number", "FLOAT": "a number", "PATH": "a path"}
 
 
@@ -31,7 +30,7 @@ def in_one_sentence(name: str, kind: type, arguments: Sequence[str], read: Calla
     Raises:
         InputError: If an option is unknown, missing, or has a value of another kind.
     """
-    if any(word.partition("=")[0] in WROTE_ITSELF for word in arguments):
+    if any(word in ("-h", "--help") or word.startswith("--tyro-") for word in arguments):
         return read()
     printed = io.StringIO()
     try:
@@ -100,10 +99,14 @@ def _wrong(printed: str) -> str:
     """Shorten what the library says of a value."""
     said = " ".join(BOX.sub(" ", printed).split())
     said = said.partition("For full helptext")[0]
-    kind = re.search(r"Error parsing (--[\w-]+): .*?(--[\w-]+) ([A-Z]+|\{[^}]*\})", said)
+    kind = re.search(
+        r"Error parsing (--[\w-]+): .*?(--[\w-]+) ([A-Z]+(?: [A-Z]+\b)*|\{[^}]*\})", said
+    )
     if kind and kind[1] == kind[2]:
         value = re.search(r"(?:base 10|to float): ('[^']*')|from \[('[^']*')\]", said)
+        several = kind[3].split(" ")
         words = KINDS.get(kind[3], f"one of {kind[3]}")
+        words = words if len(several) == 1 else f"{len(several)} numbers"
         which = next(filter(None, value.groups()), "") if value else ""
         return f"{kind[1]} must be {words}" + f", not {quoted(which, 40)}" * bool(which) + "."
     extra = re.search(r"Unrecognized options: (.*)", said)
