@@ -206,7 +206,9 @@ def check_match(
 def check_training(training: ImageSet | None, cohort: Cohort) -> None:
     """See that an oracle has images to learn on, and none that it is scored on."""
     if training is None:
-        raise InputError("a method learns on medical images: give them as training (--training).")
+        raise InputError(
+            "a method learns on medical images: give them (--training), in Python as training."
+        )
     shared = len(training.digests() & cohort.images.digests())
     if shared:
         raise InputError(
@@ -237,7 +239,7 @@ def check_public(classifier: Classifier, public: Classifier | None) -> None:
     if public is None:
         raise InputError(
             "lift and disrupt work on the public network that the classifier was fine-tuned from: "
-            "give it as public (--public, its weights)."
+            "give its weights (--public), in Python the network as public."
         )
     if public.shape != classifier.shape:
         raise InputError(

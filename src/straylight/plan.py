@@ -60,8 +60,8 @@ class Plan:
     """
 
     norm: Norm = "l2"
-    zeta: float | None = None
-    eps: float | None = None
+    zeta: float | int | None = None
+    eps: float | int | None = None
     methods: Given | Sequence[Given] = DEFAULT_METHODS
     targets: str | Sequence[str] = ()
     targeted_methods: Given | Sequence[Given] | None = None
@@ -156,7 +156,7 @@ class Plan:
         return tuple(m for m in self.untargeted if m.attack.takes_target)
 
 
-def several(given: Given | Sequence[Given], name: str) -> tuple[Attack | Method, ...]:
+def several(given: object, name: str) -> tuple[Attack | Method, ...]:
     """Return one or several methods as attacks and `Method`s, each checked.
 
     Raises:
@@ -165,12 +165,12 @@ def several(given: Given | Sequence[Given], name: str) -> tuple[Attack | Method,
     items = tuple(given) if isinstance(given, list | tuple) else (given,)
     if not items:
         raise InputError(f"{name} is empty: give at least one method.")
-    return tuple(_checked(cast(Given, item), name) for item in items)
+    return tuple(_checked(item, name) for item in items)
 
 
-def _checked(given: Given, name: str) -> Attack | Method:
+def _checked(given: object, name: str) -> Attack | Method:
     """Return a method that can be run."""
-    found = parse_method(given) if isinstance(given, str) else given
+    found: Any = parse_method(given) if isinstance(given, str) else given
     attack = found.attack if isinstance(found, Method) else found
     if isinstance(found, Method) and found.source not in get_args(Source):
         known = ", ".join(get_args(Source))
@@ -182,7 +182,7 @@ def _checked(given: Given, name: str) -> Attack | Method:
         )
     if not in_catalogue(attack):
         check_attack(attack)
-    return found
+    return cast(Attack | Method, found)
 
 
 def as_method(method: Attack | Method) -> Method:

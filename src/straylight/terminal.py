@@ -13,6 +13,7 @@ from rich.text import Text
 from straylight.counts import percent
 from straylight.errors import quoted
 from straylight.report import write_report
+from straylight.report.learned import weak_runs
 from straylight.report.verdict import reach_verdict
 from straylight.results import Audit
 
@@ -25,6 +26,8 @@ def show(audit: Audit, folder: Path, out: Console, *, as_json: bool) -> None:
         return
     out.print(summary_table(audit))
     verdict = reach_verdict(audit)
+    for warning in weak_runs(audit):
+        out.print(f"Warning: {warning}", markup=False, highlight=False, soft_wrap=True)
     line = f"Verdict: {verdict.word}." + f" {quoted(verdict.reason, 2**10)}" * bool(verdict.reason)
     out.print(line, markup=False, highlight=False, soft_wrap=True)
     out.print(f"Report: {report}", markup=False, highlight=False, soft_wrap=True)

@@ -142,7 +142,7 @@ class AuditCommand(Subject):
             raise InputError(
                 f"give either zeta or eps as the budget, and not {' and '.join(given)}."
             )
-        levels = number("--eps-levels", self.eps_levels, "8", most=LEVELS)
+        levels = number("--eps-levels", self.eps_levels, "8", most=float(LEVELS))
         eps = number("--eps", self.eps, "8/255")
         return Plan(
             norm=self.norm,

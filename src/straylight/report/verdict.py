@@ -116,10 +116,12 @@ def reach_verdict(audit: Audit) -> Verdict:
 
 def void(audit: Audit) -> str:
     """Return why a fooling rate of this classifier says nothing, and what to do; nothing if it does."""
-    warned = {f.check: f.message for f in reversed(audit.preflight or ()) if f.level == "warning"}
+    warned: dict[str, str] = {
+        f.check: f.message for f in reversed(audit.preflight or ()) if f.level == "warning"
+    }
     for check in VOID:
         if check in warned:
-            return warned[check]  # type: ignore[index]
+            return warned[check]
     clean = audit.cohort.clean
     recalls = [recall for recall in clean.recalls if recall.n]
     if len(recalls) < 2:
