@@ -9,12 +9,12 @@ PACKAGE = Path(__file__).parent.parent / "src" / "straylight"
 # A module may import only from the lines above its own.
 LAYERS = [
     ["errors", "limits", "memory", "ranges"],
-    ["arguments", "bounded", "budget", "naming", "numerals", "settings"],
+    ["arguments", "bounded", "budget", "naming", "numerals", "settings", "values"],
     ["code", "jsons"],
     ["tensors"],
     ["ball", "contract", "counts", "layout", "outputs", "progress", "schema"],
     ["backbones", "heads", "files", "images", "multilabel"],
-    ["labels", "weights"],
+    ["labels", "looks", "weights"],
     ["formats", "labelarrays"],
     ["sources", "classifier", "cohort"],
     ["attacks", "folding", "identity", "modelcard", "surrogates"],
@@ -83,6 +83,7 @@ ATTACKER = [
     "settings",
     "surrogates",
     "tensors",
+    "values",
 ]
 
 

@@ -388,9 +388,9 @@ def test_runs_of_the_same_name_are_told_apart() -> None:
     )
     assert [job.name for job in jobs(plan, ("a", "b"))] == [
         "gradient",
-        "gradient #2",
+        "gradient:steps=2",
         "gradient to a",
-        "gradient to a #2",
+        "gradient:steps=2 to a",
     ]
 
 

@@ -84,6 +84,8 @@ def describe_natural(
         examples=PHOTOGRAPHS,
         adapted=adapted,
         examples_sha256=sha256,
+        kind=photographs.source.kind,
+        n_distinct=photographs.source.n_distinct,
     )
 
 

@@ -48,6 +48,7 @@ def make_corpus(seed: int = 0) -> list[Case]:
     from corpus import (
         archives,
         arrays,
+        attacks,
         audits,
         bounds,
         findings,
@@ -73,6 +74,7 @@ def make_corpus(seed: int = 0) -> list[Case]:
         bounds,
         programs,
         manners,
+        attacks,
     )
     cases: list[Case] = []
     for number, family in enumerate(families):

@@ -25,12 +25,16 @@ import torch
 import transformers.models.vit.modeling_vit  # noqa: F401
 from torch import nn
 
+from straylight.attacks import describe, parse_method, planned, snapshots
+from straylight.ball import Ball
+from straylight.classifier import Classifier
 from straylight.cohort import load_cohort
 from straylight.errors import InputError
 from straylight.files import read_delta
 from straylight.formats.dicom import DicomView
 from straylight.formats.pictures import decode
 from straylight.formats.reading import Reading
+from straylight.images import ImageSet
 from straylight.modelcard import load_classifier
 from straylight.models import ModelOptions, load_model
 from straylight.report import write_report
@@ -173,6 +177,22 @@ def audit(path: Path) -> Said:
     return []
 
 
+def attack(path: Path) -> Said:
+    """Import it, make it, and run it."""
+    method = parse_method(f"python:attacks.{path.stem}:Own")
+    describe(method.attack)
+    planned(method.attack, 4, 2)
+    images = ImageSet(torch.full((4, *SHAPE), 9, dtype=torch.uint8), "grey")
+    classifier = Classifier(
+        nn.Sequential(nn.Flatten(), nn.Linear(192, 2)), shape=SHAPE, class_names=NAMES
+    )
+    generator = torch.Generator().manual_seed(0)
+    ball = Ball("l2", 0.5)
+    made = snapshots(method.attack, classifier, images, ball, target=None, generator=generator)
+    assert all(ball.size(snapshot.delta) <= 0.5001 for snapshot in made)
+    return []
+
+
 def all_of(*readers: Callable[[], object], needed: int) -> Said:
     """Call readers; those beyond the first `needed` may refuse."""
     said = []
@@ -204,6 +224,7 @@ READERS: dict[str, tuple[Callable[[Path], Said], type[ValueError]]] = {
     "audits": (audit, InputError),
     "programs": (program, InputError),
     "configs": (config, InputError),
+    "attacks": (attack, InputError),
 }
 
 
@@ -234,6 +255,7 @@ def give(path: Path) -> dict[str, object]:
 
 def main(root: Path) -> None:
     torch.set_num_threads(1)
+    sys.dont_write_bytecode = True  # of modules in the corpus
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, used + MEMORY))
     for family in READERS:

@@ -84,7 +84,12 @@ def of_split(arrays: dict[str, NDArray[Any]], split: str, spec: str) -> dict[str
 
 
 def from_array(
-    array: NDArray[Any], shape: Shape, spec: str, view: DicomView | None = None, *, own: bool = False
+    array: NDArray[Any],
+    shape: Shape,
+    spec: str,
+    view: DicomView | None = None,
+    *,
+    own: bool = False,
 ) -> ImageSet:
     """Turn (N, H, W), (N, H, W, C) or (N, C, H, W) arrays into an image set.
 

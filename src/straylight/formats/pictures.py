@@ -1,6 +1,5 @@
 """Image files: found, and decoded to 8-bit pixels."""
 
-
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image

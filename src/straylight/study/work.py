@@ -168,6 +168,10 @@ def row(item: Perturbation, names: tuple[str, ...]) -> Json:
 def method_text(item: Perturbation) -> str:
     """Write an attack as a method is written, with the settings that are not the usual ones."""
     name = item.method["name"]
+    if name not in ATTACKS:  # a user's own
+        own = [f"{key}={value}" for key, value in item.method.get("settings", {}).items()]
+        at = "" if item.source == "photographs" else f"@{item.source}"
+        return f"{name}{at}{':' * bool(own)}{','.join(own)}"
     usual = describe(ATTACKS[name].make())
     settings = [f"{key}={value}" for key, value in item.method.items() if usual.get(key) != value]
     source = "" if item.source == ATTACKS[name].source else f"@{item.source}"

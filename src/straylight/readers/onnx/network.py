@@ -91,7 +91,9 @@ class Network(nn.Module):
         for step in self.steps:
             said = {k: v.tolist() if isinstance(v, Tensor) else v for k, v in step.keywords.items()}
             name = step.function.__name__
-            lines.append(f"{step.operator} {name} {step.inputs} {step.outputs} {sorted(said.items())}")
+            lines.append(
+                f"{step.operator} {name} {step.inputs} {step.outputs} {sorted(said.items())}"
+            )
         lines += [repr(layer) for layer in self.layers.values()]
         return "\n".join(lines).encode()
 

@@ -266,6 +266,7 @@ VALUES: dict[str, frozenset[int]] = {
         for name in ("ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceProd")
     },
     **{
-        name: frozenset({1}) for name in ("ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceLogSumExp")
+        name: frozenset({1})
+        for name in ("ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceLogSumExp")
     },
 }

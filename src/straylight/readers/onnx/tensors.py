@@ -74,7 +74,9 @@ class Tensors:
             raise Refused("has a tensor without plain dimensions")
         dtype, count = np.dtype(KINDS[kind]), math.prod(dims)
         external = integer(fields.get(LOCATION, [])) == 1
-        data = self.beside(fields, count * dtype.itemsize) if external else self.inside(fields, kind)
+        data = (
+            self.beside(fields, count * dtype.itemsize) if external else self.inside(fields, kind)
+        )
         if len(data) != count * dtype.itemsize:
             raise Refused(
                 f"has a tensor of {len(data):,} bytes that says it has {count * dtype.itemsize:,}"

@@ -192,7 +192,10 @@ def average(
     if set(window.dilations) != {1} or x.ndim != 4:
         raise Refused("has an AveragePool that is not of plain windows of an image")
     around = window.around(x)
-    alike = all(before == behind and 2 * before <= side for (before, behind), side in zip(around, kernel_shape, strict=True))
+    alike = all(
+        before == behind and 2 * before <= side
+        for (before, behind), side in zip(around, kernel_shape, strict=True)
+    )
     if alike:
         left = tuple(before for before, _ in around)
         return F.avg_pool2d(
