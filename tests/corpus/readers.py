@@ -19,9 +19,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
-import onnx2torch  # noqa: F401 (these two take seconds to import, which are no reader's)
 import timm  # noqa: F401
 import torch
+import torch._dynamo
 from torch import nn
 
 from straylight.cohort import load_cohort

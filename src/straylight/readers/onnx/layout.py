@@ -26,12 +26,16 @@ def image_of(model: Model, options: ModelOptions) -> tuple[Images, int]:
         raise Refused(f"takes images of {channels} channels, not of 1 or 3")
     given = len(options.mean) or channels or RGB
     if channels and given != channels:
-        raise Refused(f"takes images of {channels} channels: --mean and --std need {channels} numbers")
+        raise Refused(
+            f"takes images of {channels} channels: --mean and --std need {channels} numbers"
+        )
     if height and width and height != width:
         raise Refused(f"takes images of {height} x {width} pixels, not square ones")
     said = height or width
     if said and options.size and said != options.size:
-        raise Refused(f"takes images of {said} pixels a side, not {options.size}: give --size {said}")
+        raise Refused(
+            f"takes images of {said} pixels a side, not {options.size}: give --size {said}"
+        )
     side = said or options.size
     return Images(ROWS, (given, side, side), nhwc), said
 
