@@ -19,9 +19,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
-import onnx2torch  # noqa: F401 (these take seconds to import, which are no reader's)
 import timm  # noqa: F401
 import torch
+import torch._dynamo
 import transformers.models.vit.modeling_vit  # noqa: F401
 from torch import nn
 

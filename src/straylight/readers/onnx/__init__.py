@@ -2,9 +2,9 @@
 
 A converter that goes through generated source (onnx2torch, torch.fx) runs what the names in a file say, and
 protobuf's reader makes objects of every two bytes. So the file is taken apart by a reader of its own
-(`wire.py`, `model.py`, `tensors.py`), names become numbers, and a plain module (`network.py`) walks the nodes
-with functions of torch from a list. Every attribute, type and shape is checked before anything is computed
-(`tracing.py`, `limits.py`).
+(`wire.py`, `model.py`, `tensors.py`), names become numbers, and a plain module (`network.py`) walks the
+nodes with functions of torch from a list. Every attribute, type and shape is checked before anything is
+computed (`tracing.py`, `limits.py`).
 """
 
 from pathlib import Path
@@ -139,7 +139,7 @@ def loosened(model: Model, output: int, images: Images, refusal: Refused) -> Net
     except Refused as reason:
         raise Refused(f"takes batches of exactly {images.rows}: {BATCH}") from reason
     noise = torch.rand(2 * images.rows, *images.shape, generator=torch.Generator().manual_seed(0))
-    expected = torch.cat([plain(part) for part in noise.split(images.rows)])
+    expected = torch.cat([plain(part) for part in torch.split(noise, images.rows)])
     found = network(noise)
     spread = float(expected.std()) + 1e-6
     if expected.shape != found.shape or not bool(

@@ -60,8 +60,8 @@ def clip(
     least: Tensor | None = None,
     most: Tensor | None = None,
     *,
-    min: float | None = None,  # noqa: A002 (ONNX's own names, before version 11)
-    max: float | None = None,  # noqa: A002
+    min: float | None = None,
+    max: float | None = None,
 ) -> Tensor:
     lower = x.new_tensor(min) if min is not None else least
     upper = x.new_tensor(max) if max is not None else most

@@ -74,5 +74,6 @@ def products(step: Step, inputs: Sequence[Tensor | None], outputs: Sequence[Tens
     if step.operator == "Einsum":
         return prod(max(1, value.numel()) for value in tensors)
     if step.operator in ("MaxPool", "AveragePool"):
-        return out * prod(step.keywords.get("kernel_shape", ()))
+        sides: tuple[int, ...] = step.keywords.get("kernel_shape", ())
+        return out * prod(sides)
     return out * int(step.keywords.get("size", 1))

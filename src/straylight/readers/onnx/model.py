@@ -46,7 +46,7 @@ class Model:
         image: Number of its input.
         shape: What the file says of that (0: any size; empty: nothing).
         outputs: Numbers of its outputs, and their names.
-        size: Bytes of the file.
+        size: Bytes of the file and of the weights beside it.
     """
 
     nodes: tuple[Node, ...]
@@ -129,6 +129,7 @@ def read_graph(wire: Wire, field: Field, tensors: Tensors, opset: int, size: int
     if not 1 <= len(names) <= 16:
         raise Refused(f"gives {len(names)} outputs")
     outputs = {numbers.use(name): name for name in names}
+    size += tensors.beside_it
     return Model(nodes, constants, image, shape, outputs, opset, size)
 
 

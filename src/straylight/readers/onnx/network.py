@@ -1,4 +1,4 @@
-"""A network that walks the nodes of an ONNX file: functions of torch, from a list, and no code of the file."""
+"""A network that walks the nodes of an ONNX file: functions of torch, and no code of the file."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,10 +10,36 @@ from torch import Tensor, nn
 from straylight.readers.graphs import Refused
 from straylight.readers.onnx.elementwise import ELEMENTWISE
 from straylight.readers.onnx.norms import NORMS
+from straylight.readers.onnx.reductions import REDUCTIONS
+from straylight.readers.onnx.resizing import RESIZING
 from straylight.readers.onnx.shapes import SHAPES
 from straylight.readers.onnx.windows import WINDOWS
 
-OPERATORS: dict[str, Callable[..., Any]] = {**ELEMENTWISE, **SHAPES, **WINDOWS, **NORMS}
+OPERATORS: dict[str, Callable[..., Any]] = {
+    **ELEMENTWISE,
+    **SHAPES,
+    **REDUCTIONS,
+    **WINDOWS,
+    **RESIZING,
+    **NORMS,
+}
+# Inputs whose values say the shape of what comes out, by position: they may not come of an image.
+VALUES: dict[str, frozenset[int]] = {
+    "Reshape": frozenset({1}),
+    "Squeeze": frozenset({1}),
+    "Unsqueeze": frozenset({1}),
+    "Split": frozenset({1}),
+    "Slice": frozenset({1, 2, 3, 4}),
+    "Expand": frozenset({1}),
+    "Tile": frozenset({1}),
+    "ConstantOfShape": frozenset({0}),
+    "Range": frozenset({0, 1, 2}),
+    "Pad": frozenset({1, 2, 3}),
+    "Dropout": frozenset({2}),
+    "Resize": frozenset({1, 2, 3}),
+    "Upsample": frozenset({1}),
+    **dict.fromkeys(REDUCTIONS, frozenset({1})),
+}
 TO_NHWC = (0, 2, 3, 1)
 
 
@@ -69,6 +95,7 @@ class Network(nn.Module):
         self.names = {number: f"constant_{number}" for number in constants}
         for number, tensor in constants.items():
             self.register_buffer(self.names[number], tensor)
+        self.eval()
 
     def forward(self, images: Tensor) -> Tensor:
         values: dict[int, Tensor] = {n: getattr(self, name) for n, name in self.names.items()}

@@ -1,4 +1,4 @@
-"""Operators of ONNX that move, cut and join numbers, and those that reduce them."""
+"""Operators of ONNX that move, cut and join numbers."""
 
 import math
 from collections.abc import Callable
@@ -88,7 +88,7 @@ def split(
     if sizes is None:
         each = math.ceil(x.shape[axis] / outputs)
         sizes = [each] * (outputs - 1) + [x.shape[axis] - each * (outputs - 1)]
-    return tuple(x.split(sizes, axis))
+    return torch.split(x, sizes, axis)
 
 
 def cut(
@@ -129,9 +129,24 @@ def gather(x: Tensor, indices: Tensor, *, axis: int = 0) -> Tensor:
     return picked.reshape(*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :])
 
 
+def gather_nd(x: Tensor, indices: Tensor, *, batch_dims: int = 0) -> Tensor:
+    if batch_dims:
+        raise Refused("has a GatherND of each image of its own")
+    return x[tuple(indices.long().unbind(-1))]
+
+
 def expand(x: Tensor, target: Tensor) -> Tensor:
     sides = [int(n) for n in target.reshape(-1).tolist()]
-    return x.expand(torch.broadcast_shapes(tuple(x.shape), tuple(sides)))
+    return x.expand(sides_of(x, sides))
+
+
+def sides_of(x: Tensor, sides: list[int]) -> list[int]:
+    """Return the shape that a tensor and another shape give together."""
+    longer = max(x.ndim, len(sides))
+    pairs = zip(
+        (1,) * (longer - x.ndim) + tuple(x.shape), [1] * (longer - len(sides)) + sides, strict=True
+    )
+    return [theirs if ours == 1 else ours if theirs == 1 else theirs for ours, theirs in pairs]
 
 
 def tile(x: Tensor, repeats: Tensor) -> Tensor:
@@ -191,32 +206,6 @@ def space_to_depth(x: Tensor, *, blocksize: int) -> Tensor:
     return parts.reshape(n, c * b * b, h // b, w // b)
 
 
-def reducing(function: Callable[[Tensor, Ints, bool], Tensor]) -> Callable[..., Tensor]:
-    """Return an operator that reduces along axes."""
-
-    def reduced(
-        x: Tensor,
-        given: Tensor | None = None,
-        *,
-        axes: Ints | None = None,
-        keepdims: int = 1,
-        noop_with_empty_axes: int = 0,
-    ) -> Tensor:
-        along = chosen(axes, given) or []
-        if not along and noop_with_empty_axes:
-            return x
-        every = tuple(axis % max(1, x.ndim) for axis in along) or tuple(range(x.ndim))
-        return function(x, every, bool(keepdims))
-
-    return reduced
-
-
-def product(x: Tensor, axes: Ints, keep: bool) -> Tensor:
-    for axis in sorted(axes, reverse=True):
-        x = x.prod(axis, keepdim=keep)
-    return x
-
-
 SHAPES: dict[str, Callable[..., Tensor | tuple[Tensor, ...]]] = {
     "Shape": shape,
     "Size": size,
@@ -229,6 +218,7 @@ SHAPES: dict[str, Callable[..., Tensor | tuple[Tensor, ...]]] = {
     "Split": split,
     "Slice": cut,
     "Gather": gather,
+    "GatherND": gather_nd,
     "Expand": expand,
     "Tile": tile,
     "ConstantOfShape": constant_of_shape,
@@ -236,37 +226,4 @@ SHAPES: dict[str, Callable[..., Tensor | tuple[Tensor, ...]]] = {
     "Pad": pad,
     "DepthToSpace": depth_to_space,
     "SpaceToDepth": space_to_depth,
-    "ReduceMean": reducing(lambda x, axes, keep: x.mean(axes, keepdim=keep)),
-    "ReduceSum": reducing(lambda x, axes, keep: x.sum(axes, keepdim=keep)),
-    "ReduceMax": reducing(lambda x, axes, keep: x.amax(axes, keepdim=keep)),
-    "ReduceMin": reducing(lambda x, axes, keep: x.amin(axes, keepdim=keep)),
-    "ReduceProd": reducing(product),
-    "ReduceL1": reducing(lambda x, axes, keep: x.abs().sum(axes, keepdim=keep)),
-    "ReduceL2": reducing(lambda x, axes, keep: x.square().sum(axes, keepdim=keep).sqrt()),
-    "ReduceSumSquare": reducing(lambda x, axes, keep: x.square().sum(axes, keepdim=keep)),
-    "ReduceLogSumExp": reducing(lambda x, axes, keep: x.logsumexp(axes, keepdim=keep)),
-}
-# Inputs whose values say the shape of what comes out, by position: they may not come of an image.
-VALUES: dict[str, frozenset[int]] = {
-    "Reshape": frozenset({1}),
-    "Squeeze": frozenset({1}),
-    "Unsqueeze": frozenset({1}),
-    "Split": frozenset({1}),
-    "Slice": frozenset({1, 2, 3, 4}),
-    "Expand": frozenset({1}),
-    "Tile": frozenset({1}),
-    "ConstantOfShape": frozenset({0}),
-    "Range": frozenset({0, 1, 2}),
-    "Pad": frozenset({1, 2, 3}),
-    "Dropout": frozenset({2}),
-    "Resize": frozenset({1, 2, 3}),
-    "Upsample": frozenset({1}),
-    **{
-        name: frozenset({1})
-        for name in ("ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceProd")
-    },
-    **{
-        name: frozenset({1})
-        for name in ("ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceLogSumExp")
-    },
 }

@@ -56,6 +56,7 @@ class Tensors:
 
     def __init__(self, wire: Wire, folder: Path) -> None:
         self.wire, self.folder = wire, folder
+        self.beside_it = 0  # bytes that were read there
         self.left: dict[str, int] = {}  # bytes of each file beside it that no tensor has claimed
 
     def read(self, field: Field) -> tuple[str, Tensor]:
@@ -111,7 +112,7 @@ class Tensors:
         plain = name not in ("", ".", "..") and not set(name) & set("/\\:\0")
         if not plain or not name.isprintable():
             raise Refused(
-                f"has weights in {quoted(name)!r}: they must lie in a file beside it, named without a folder"
+                f"has weights in {quoted(name)!r}: they must lie beside it, named without a folder"
             )
         if not all(n.isascii() and n.isdigit() and len(n) < 19 for n in (offset, length)):
             raise Refused(f"has weights in {quoted(name)} without a plain offset and length")
@@ -130,8 +131,8 @@ class Tensors:
             descriptor = os.open(path, flags)
         except OSError as error:
             raise Refused(
-                f"has weights in {quoted(name)}, which is not beside it ({error.strerror}): copy both files "
-                "together"
+                f"has weights in {quoted(name)}, which is not beside it ({error.strerror}): copy both "
+                "files together"
             ) from error
         with os.fdopen(descriptor, "rb") as stream:
             status = os.fstat(stream.fileno())
@@ -141,5 +142,6 @@ class Tensors:
             self.left[name] = self.left.get(name, status.st_size) - size
             if offset + size > status.st_size or self.left[name] < 0:
                 raise Refused(f"has weights beyond the end of {quoted(name)}: copy it again")
+            self.beside_it += size
             stream.seek(offset)
             return stream.read(size)

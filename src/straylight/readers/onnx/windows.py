@@ -1,4 +1,4 @@
-"""Operators of ONNX that look at windows of an image: convolutions, pooling, resizing."""
+"""Operators of ONNX that look at windows of an image: convolutions and pooling."""
 
 import math
 from collections.abc import Callable
@@ -111,9 +111,9 @@ def convolution(
             weight.shape[1] * group,
             weight.shape[0],
             (height, width),
-            window.strides,
+            (window.strides[0], window.strides[1]),
             (top, left) if alike else 0,
-            window.dilations,
+            (window.dilations[0], window.dilations[1]),
             group,
             bias is not None,
         )
@@ -219,64 +219,6 @@ def largest_everywhere(x: Tensor) -> Tensor:
     return x.amax(tuple(range(2, x.ndim)), keepdim=True)
 
 
-def resize(
-    x: Tensor,
-    roi: Tensor | None = None,
-    scales: Tensor | None = None,
-    sizes: Tensor | None = None,
-    *,
-    antialias: int = 0,
-    axes: Ints | None = None,
-    coordinate_transformation_mode: str = "half_pixel",
-    cubic_coeff_a: float = -0.75,
-    exclude_outside: int = 0,
-    extrapolation_value: float = 0.0,
-    keep_aspect_ratio_policy: str = "stretch",
-    mode: str = "nearest",
-    nearest_mode: str = "round_prefer_floor",
-) -> Tensor:
-    """Resize height and width as torch can; the coordinates of the modes that it lacks are refused."""
-    along = list(axes) if axes is not None else list(range(x.ndim))
-    given = sizes if sizes is not None and sizes.numel() else scales
-    if given is None or given.numel() != len(along) or x.ndim != 4:
-        raise Refused("has a Resize that is not of height and width")
-    whole = given is sizes
-    wanted: dict[int, float] = dict(zip((a % 4 for a in along), given.tolist(), strict=True))
-    ratio = {a: n / x.shape[a] if whole else n for a, n in wanted.items()}
-    if any(ratio.get(axis, 1) != 1 for axis in (0, 1)) or keep_aspect_ratio_policy != "stretch":
-        raise Refused("has a Resize that is not of height and width")
-    coordinates = coordinate_transformation_mode
-    up = all(ratio.get(axis, 1.0) == int(ratio.get(axis, 1.0)) for axis in (2, 3))
-    exact = {
-        "nearest": (coordinates == "asymmetric" and nearest_mode == "floor")
-        or (up and coordinates in ("asymmetric", "half_pixel") and "floor" in nearest_mode[-5:])
-        and (coordinates == "half_pixel" or nearest_mode == "floor"),
-        "linear": coordinates in ("half_pixel", "pytorch_half_pixel", "align_corners"),
-        "cubic": coordinates in ("half_pixel", "pytorch_half_pixel", "align_corners")
-        and abs(cubic_coeff_a + (0.5 if antialias else 0.75)) < 1e-6
-        and not exclude_outside,
-    }
-    if not exact.get(mode, False):
-        raise Refused(f"has a Resize of mode {mode[:20]!r} with {coordinates[:30]!r} coordinates")
-    corners = {} if mode == "nearest" else {"align_corners": coordinates == "align_corners"}
-    names = {"nearest": "nearest", "linear": "bilinear", "cubic": "bicubic"}
-    sides = [int(math.floor(x.shape[axis] * ratio.get(axis, 1.0) + 1e-6)) for axis in (2, 3)]
-    if whole:
-        sides = [int(wanted.get(axis, x.shape[axis])) for axis in (2, 3)]
-    return F.interpolate(x, sides, mode=names[mode], antialias=bool(antialias), **corners)
-
-
-def upsample(x: Tensor, scales: Tensor, *, mode: str = "nearest") -> Tensor:
-    coordinates = "asymmetric"
-    return resize(
-        x,
-        scales=scales,
-        mode=mode,
-        coordinate_transformation_mode=coordinates,
-        nearest_mode="floor",
-    )
-
-
 WINDOWS: dict[str, Callable[..., Tensor]] = {
     "Conv": convolve,
     "ConvTranspose": deconvolve,
@@ -284,6 +226,4 @@ WINDOWS: dict[str, Callable[..., Tensor]] = {
     "AveragePool": average,
     "GlobalAveragePool": everywhere,
     "GlobalMaxPool": largest_everywhere,
-    "Resize": resize,
-    "Upsample": upsample,
 }
