@@ -15,7 +15,6 @@ from pydicom.tag import Tag
 from straylight.formats.bounded import Bounded
 from straylight.limits import DICOM_STEPS
 
-
 # Python would also take NaN, 4_0, and the digits of other scripts.
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
