@@ -1,5 +1,6 @@
 """Image files: found, and decoded to 8-bit pixels."""
 
+import warnings
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -59,7 +60,12 @@ def decode_with_range(
         raise ValueError("a DICOM file is no photograph")
     else:
         image, told = read_dicom(data, view, largest)
-    return fit(image, shape), told
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="PIL", category=UserWarning)
+        try:
+            return fit(image, shape), told
+        except MemoryError:
+            raise ValueError("too large") from None
 
 
 def find_pictures(container: Container, *, dicom: bool) -> list[str]:
