@@ -48,7 +48,8 @@ def read_raster(
         warnings.filterwarnings("ignore", module="PIL", category=UserWarning)
         try:
             if is_portable(data):
-                return read_portable(data, view is not None, view and view.as_window(), largest)
+                window = None if view is None else view.as_window()
+                return read_portable(data, view is not None, window, largest)
             _check_structure(data, view)
             # libtiff prints every fault that it finds.
             quiet = unheard() if data.startswith(TIFF) else nullcontext()
@@ -90,7 +91,7 @@ def _choose_page(image: Image.Image, view: DicomView, data: bytes, largest: int)
     elif image.format in ("PNG", "WEBP"):
         pages = getattr(image, "n_frames", 1)
     elif image.format == "TIFF":
-        pages = 2 if _has_page(image, 1) else 1
+        pages = 2 if _has_second(image) else 1
     else:
         return
     if pages <= 1:
@@ -104,6 +105,16 @@ def _choose_page(image: Image.Image, view: DicomView, data: bytes, largest: int)
         raise ValueError(f"has no page or frame of the number {view.frame}")
     if image.width * image.height > largest:
         raise ValueError(f"claims {image.height} x {image.width} pixels, which is too many")
+
+
+def _has_second(image: Image.Image) -> bool:
+    """Return whether a TIFF has a second page, be it broken."""
+    try:
+        return _has_page(image, 1)
+    except TooCostlyError:
+        raise
+    except Exception:  # Pillow raises many kinds
+        return True
 
 
 def _has_page(image: Image.Image, page: int) -> bool:
