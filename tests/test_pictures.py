@@ -28,7 +28,7 @@ BYTES = arrays.arrays(np.uint8, SIDES)
 DEEP = st.integers(9, 16).flatmap(
     lambda bits: arrays.arrays(np.uint16, SIDES, elements=st.integers(0, 2**bits - 1))
 )
-SIGNED = arrays.arrays(np.int16, SIDES)
+SIGNED = arrays.arrays(np.int16, SIDES) | arrays.arrays(np.int8, SIDES)
 COLOURS = SIDES.flatmap(lambda sides: arrays.arrays(np.uint8, (*sides, 3)))
 FEW = settings(max_examples=40)
 
@@ -59,6 +59,13 @@ def tiff(values: Values, **settings: object) -> bytes:
     kind = "rgb" if values.ndim == 3 else "minisblack"
     tifffile.imwrite(stream, values, **({"photometric": kind} | settings))
     return stream.getvalue()
+
+
+def scan(values: Values) -> bytes:
+    """DICOM, whose pixels have an even number of bytes."""
+    file = dicom(values)
+    file.PixelData += b"\0" * (values.nbytes % 2)
+    return written(file)
 
 
 def shown(data: bytes, values: Values, view: DicomView | None = None) -> Values:
@@ -107,15 +114,16 @@ def test_bytes_are_taken_as_they_are(values: Values) -> None:
 @given(values=DEEP | SIGNED)
 @FEW
 def test_deep_greys_go_from_the_least_to_the_greatest(values: Values) -> None:
-    files = [tiff(values), tiff(values, byteorder=">"), written(dicom(values))]
+    files = [tiff(values), tiff(values, byteorder=">"), scan(values)]
     if values.dtype == np.uint16:
         files += [png(values), portable(values, 65535)]
         white = 255 - shown(tiff(values, photometric="miniswhite"), values).astype(float)
         assert near(white, spread(values))
     for data in files:
         assert near(shown(data, values), spread(values))
-    array = from_array(values[None], (1, *values.shape), "x", DicomView()).pixels[0, 0].numpy()
-    assert near(array, spread(values))
+    if values.dtype.itemsize == 2:
+        array = from_array(values[None], (1, *values.shape), "x", DicomView()).pixels[0, 0].numpy()
+        assert near(array, spread(values))
 
 
 @given(values=DEEP | SIGNED, centre=st.integers(-9999, 9999), width=st.integers(1, 9999))
@@ -124,13 +132,14 @@ def test_a_chosen_window_is_the_formula_in_every_container(
     values: Values, centre: int, width: int
 ) -> None:
     view = DicomView(window=f"{centre}/{width}")
-    files = [tiff(values), written(dicom(values))]
+    files = [tiff(values), scan(values)]
     if values.dtype == np.uint16:
         files += [png(values), portable(values, 65535)]
     for data in files:
         assert near(shown(data, values, view), windowed(values, centre, width))
-    array = from_array(values[None], (1, *values.shape), "x", view).pixels[0, 0].numpy()
-    assert near(array, windowed(values, centre, width))
+    if values.dtype.itemsize == 2:
+        array = from_array(values[None], (1, *values.shape), "x", view).pixels[0, 0].numpy()
+        assert near(array, windowed(values, centre, width))
 
 
 @given(

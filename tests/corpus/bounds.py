@@ -73,6 +73,7 @@ def endless(rng: np.random.Generator) -> dict[str, bytes]:
         "delta.bmp": bitmap(80_000_000, 1, b"\0\2\xff\xff" * 4 + b"\0\1"),
         "runs.bmp": bitmap(1_000, 1_000, b"\1\5" * 200_000),
         "tags.tif": b"II*\0" + struct.pack("<IH", 8, 5_000) + bytes(12 * 5_000 + 4),
+        "scans.tif": scans_in_tiff(2_048, 400),
         "strips.tif": tiff(strips, count=600_000) + bytes(100),
         "tiles-j2k.png": changed(codes, size, 22, struct.pack(">II", 1, 1)).replace(
             struct.pack(">II", *SIZE), struct.pack(">II", 4_000, 4_000), 1
@@ -83,6 +84,12 @@ def endless(rng: np.random.Generator) -> dict[str, bytes]:
         ),
         "blocks-j2k.png": changed(codes, style, 10, b"\0\0"),
     }
+
+
+def scans_in_tiff(side: int, more: int) -> bytes:
+    data = scans(side, more)
+    tags = {256: side, 257: side, 258: 8, 259: 7, 262: 1, 273: 8 + 2 + 12 * 9 + 4, 277: 1}
+    return tiff({n: (4, v) for n, v in (tags | {278: side, 279: len(data)}).items()}) + data
 
 
 def bitmap(width: int, height: int, runs: bytes) -> bytes:

@@ -4,7 +4,7 @@ import io
 import re
 import zlib
 
-from pydicom import FileDataset, dcmread
+from pydicom import Dataset, FileDataset, dcmread
 from pydicom.dataset import FileMetaDataset
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_dataset
@@ -100,7 +100,7 @@ def _open_bare(data: bytes) -> FileDataset:
     return _as_file(dataset, ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian)
 
 
-def _as_file(dataset: object, syntax: UID) -> FileDataset:
+def _as_file(dataset: Dataset, syntax: UID) -> FileDataset:
     """Give a data set the head that says how it is written."""
     meta = FileMetaDataset()
     meta.TransferSyntaxUID = syntax

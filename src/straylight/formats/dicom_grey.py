@@ -50,7 +50,8 @@ class Table:
 
     def look_up(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         places = np.rint(values.clip(self.first, self.first + len(self.entries) - 1)) - self.first
-        return self.entries[places.astype(np.intp)].astype(np.float64)
+        found: NDArray[np.float64] = self.entries[places.astype(np.intp)].astype(np.float64)
+        return found
 
 
 @dataclass(frozen=True)

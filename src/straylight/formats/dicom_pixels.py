@@ -67,7 +67,7 @@ def _of_high_bit(values: NDArray[Any], dataset: Dataset) -> NDArray[Any]:
     if not stored - 1 <= high < size:
         raise Refused(f"has {stored} bits a pixel that end at bit {high}")
     # Up to the top, and down again: the sign of signed ones fills what was there.
-    return np.right_shift(np.left_shift(values, size - 1 - high), size - stored)
+    return np.asarray(np.right_shift(np.left_shift(values, size - 1 - high), size - stored))
 
 
 def _compressed(dataset: Dataset, frame: int, frames: int) -> bytes:

@@ -1,5 +1,7 @@
 """Image files: found, and decoded to 8-bit pixels."""
 
+import warnings
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -55,4 +57,9 @@ def decode_with_range(
         raise ValueError("a DICOM file is no photograph")
     else:
         image, told = read_dicom(data, view, largest)
-    return fit(image, shape), told
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="PIL", category=UserWarning)
+        try:
+            return fit(image, shape), told
+        except MemoryError:
+            raise ValueError("too large") from None

@@ -24,7 +24,8 @@ PILLOW = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "TIFF", "WEBP")
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 JPEG_2000 = (b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  \r\n\x87\n")
 SEVERAL = "has several pages or frames: choose one with --reading frame=K"
-BITS_PER_SAMPLE, PHOTOMETRIC, LEAST_IS_WHITE = 258, 262, 0  # of TIFF
+BITS_PER_SAMPLE, PHOTOMETRIC, SAMPLE_FORMAT = 258, 262, 339  # tags of TIFF
+LEAST_IS_WHITE, GREATEST_IS_WHITE, SIGNED = 0, 1, 2
 DARK = 63  # of 255: the greatest value of 16-bit colours that were filled with 14 bits
 
 
@@ -47,7 +48,8 @@ def read_raster(
         warnings.filterwarnings("ignore", module="PIL", category=UserWarning)
         try:
             if is_portable(data):
-                return read_portable(data, view is not None, view and view.as_window(), largest)
+                window = None if view is None else view.as_window()
+                return read_portable(data, view is not None, window, largest)
             _check_structure(data, view)
             # libtiff prints every fault that it finds.
             quiet = unheard() if data.startswith(TIFF) else nullcontext()
@@ -89,7 +91,7 @@ def _choose_page(image: Image.Image, view: DicomView, data: bytes, largest: int)
     elif image.format in ("PNG", "WEBP"):
         pages = getattr(image, "n_frames", 1)
     elif image.format == "TIFF":
-        pages = 2 if _has_page(image, 1) else 1
+        pages = 2 if _has_second(image) else 1
     else:
         return
     if pages <= 1:
@@ -103,6 +105,16 @@ def _choose_page(image: Image.Image, view: DicomView, data: bytes, largest: int)
         raise ValueError(f"has no page or frame of the number {view.frame}")
     if image.width * image.height > largest:
         raise ValueError(f"claims {image.height} x {image.width} pixels, which is too many")
+
+
+def _has_second(image: Image.Image) -> bool:
+    """Return whether a TIFF has a second page, be it broken."""
+    try:
+        return _has_page(image, 1)
+    except TooCostlyError:
+        raise
+    except Exception:  # Pillow raises many kinds
+        return True
 
 
 def _has_page(image: Image.Image, page: int) -> bool:
@@ -133,6 +145,8 @@ def _measured(
         return Image.fromarray(
             255 - grey if tags.get(PHOTOMETRIC) == LEAST_IS_WHITE else grey
         ), told
+    if SIGNED in np.atleast_1d(tags.get(SAMPLE_FORMAT, ())):
+        return _signed_bytes(image, view, plain=tags.get(PHOTOMETRIC) == GREATEST_IS_WHITE)
     if image.mode in ("I", "F"):
         raise ValueError("has values of 32 bits: save it with 8 or 16")
     if image.has_transparency_data:
@@ -143,6 +157,16 @@ def _measured(
     if np.asarray(image.convert("RGB").getextrema()).max() <= DARK:
         raise ValueError("has colours of 16 bits that are filled with fewer: save it with 8 bits")
     return image, ValueRange(UPPER_BITS, 0.0, 65535.0)
+
+
+def _signed_bytes(
+    image: Image.Image, view: DicomView, *, plain: bool
+) -> tuple[Image.Image, ValueRange]:
+    """Bring signed values of 8 bits to grey levels: Pillow takes them as if they had no sign."""
+    if image.mode != "L" or not plain:
+        raise ValueError("has signed values that are not grey of 8 or 16 bits")
+    grey, told = grey_levels(np.asarray(image).view(np.int8), view.as_window())
+    return Image.fromarray(grey), told
 
 
 def _at_own_depth(values: NDArray[np.uint16], data: bytes) -> NDArray[np.int32]:

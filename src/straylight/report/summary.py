@@ -1,6 +1,7 @@
 """The top of the page: the answer in one sentence, and what was audited."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from straylight.counts import percent
 from straylight.preflight import Finding
@@ -177,7 +178,7 @@ def make_ranges(ranges: tuple[Json, ...] | None) -> Pairs:
     return (("Black to white", "; ".join(ways)),)
 
 
-def edges(ends: list[float]) -> str:
+def edges(ends: list[Any]) -> str:
     """Write one value, or the least and the greatest of several.
 
     >>> edges([0, 0]), edges([-1024, 4095.5])
