@@ -75,6 +75,8 @@ def test_case_4_a_class_folder_may_be_a_link(tmp_path: Path) -> None:
 def test_links_lead_round_in_no_circles_and_nowhere_by_name(tmp_path: Path) -> None:
     picture(tmp_path / "a" / "x" / "1.png")
     (tmp_path / "a" / "x" / "up").symlink_to(tmp_path / "a")
+    (tmp_path / "a" / "x" / "root").symlink_to("/")
+    (tmp_path / "a" / "x" / "process").symlink_to("/proc/1")
     (tmp_path / "a" / "x" / "self").symlink_to("self")
     (tmp_path / "a" / "x" / "gone.png").symlink_to(tmp_path / "none")
     (tmp_path / "a" / "x" / "again.png").symlink_to("1.png")
@@ -82,7 +84,8 @@ def test_links_lead_round_in_no_circles_and_nowhere_by_name(tmp_path: Path) -> N
     assert len(cohort) == 1
     said = {item.file: item.reason for item in cohort.images.skipped}
     assert said["x/gone.png"] == said["x/self"] == "a link that leads nowhere"
-    assert said["x/up"] == "the same as ., by a link"
+    assert said["x/up"] == said["x/root"] == "a link back to a folder that it lies in"
+    assert said["x/process"] == "a link into the system"
     assert said["x/again.png"] == "the same as x/1.png, by a link"
     (tmp_path / "a" / "y").symlink_to("x")
     with pytest.raises(
