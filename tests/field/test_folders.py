@@ -21,6 +21,7 @@ from straylight.cohort import Cohort, load_cohort
 from straylight.errors import InputError
 from straylight.finetune import finetune
 from straylight.formats import walk as walking
+from straylight.formats.lookup import manifest_files
 from straylight.formats.reading import Reading
 from straylight.images import ImageSet
 from straylight.plan import Plan
@@ -298,6 +299,13 @@ def test_a_name_that_two_files_fit_is_refused(tmp_path: Path) -> None:
     table.write_text("file,label\nc/y.png,A\ny.png,A\n")
     with pytest.raises(InputError, match=r"line 3: y\.png is the file c/y\.png of line 2"):
         load_cohort(table, SHAPE)
+
+
+def test_a_digest_sees_the_files_that_a_table_names(tmp_path: Path) -> None:
+    one, two = picture(tmp_path / "i" / "x" / "a.png"), picture(tmp_path / "i" / "b.png")
+    table = tmp_path / "labels.csv"
+    table.write_text("Path,Mass,Edema\na,1.0,\nb.png,-1.0,\nnone.png,,\n")
+    assert manifest_files(table, Reading(root=str(tmp_path / "i"))) == [two, one]
 
 
 def test_case_26_chexpert_says_what_is_uncertain(tmp_path: Path) -> None:

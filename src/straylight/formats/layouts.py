@@ -95,7 +95,9 @@ class _Head:
         """
         places = self.exact.get(wanted) or self.alike.get(folded(wanted)) or []
         if len(places) > 1:
-            raise InputError(f"{self.spec} has the column {quoted(wanted)} twice: rename one of them.")
+            raise InputError(
+                f"{self.spec} has the column {quoted(wanted)} twice: rename one of them."
+            )
         return places[0] if places else None
 
 
