@@ -37,7 +37,9 @@ def measure_cohort(n: int, size: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "A"
         root.mkdir()
-        pixels = np.random.default_rng(0).integers(0, 256, (size // 8, size // 8, 3), dtype=np.uint8)
+        pixels = np.random.default_rng(0).integers(
+            0, 256, (size // 8, size // 8, 3), dtype=np.uint8
+        )
         Image.fromarray(pixels).resize((size, size)).save(root / "0.jpg")
         for number in range(1, n):
             os.link(root / "0.jpg", root / f"{number}.jpg")

@@ -129,7 +129,7 @@ def from_class_folders(
         )
     check_no_splits(container.spec, files, class_names)
     for name, first in container.twice.items():
-        if first != "." and name.partition("/")[0] != first.partition("/")[0]:
+        if name.partition("/")[0] != first.partition("/")[0]:
             raise InputError(
                 f"{container.spec}: {quoted(name)} is the same as {quoted(first)}, by a link: give each "
                 "image one class."

@@ -21,6 +21,7 @@ from straylight.cohort import Cohort, load_cohort
 from straylight.errors import InputError
 from straylight.finetune import finetune
 from straylight.formats import walk as walking
+from straylight.formats.lookup import manifest_files
 from straylight.formats.reading import Reading
 from straylight.images import ImageSet
 from straylight.plan import Plan
@@ -75,6 +76,8 @@ def test_case_4_a_class_folder_may_be_a_link(tmp_path: Path) -> None:
 def test_links_lead_round_in_no_circles_and_nowhere_by_name(tmp_path: Path) -> None:
     picture(tmp_path / "a" / "x" / "1.png")
     (tmp_path / "a" / "x" / "up").symlink_to(tmp_path / "a")
+    (tmp_path / "a" / "x" / "root").symlink_to("/")
+    (tmp_path / "a" / "x" / "process").symlink_to("/proc/1")
     (tmp_path / "a" / "x" / "self").symlink_to("self")
     (tmp_path / "a" / "x" / "gone.png").symlink_to(tmp_path / "none")
     (tmp_path / "a" / "x" / "again.png").symlink_to("1.png")
@@ -82,7 +85,8 @@ def test_links_lead_round_in_no_circles_and_nowhere_by_name(tmp_path: Path) -> N
     assert len(cohort) == 1
     said = {item.file: item.reason for item in cohort.images.skipped}
     assert said["x/gone.png"] == said["x/self"] == "a link that leads nowhere"
-    assert said["x/up"] == "the same as ., by a link"
+    assert said["x/up"] == said["x/root"] == "a link back to a folder that it lies in"
+    assert said["x/process"] == "a link into the system"
     assert said["x/again.png"] == "the same as x/1.png, by a link"
     (tmp_path / "a" / "y").symlink_to("x")
     with pytest.raises(
@@ -295,6 +299,13 @@ def test_a_name_that_two_files_fit_is_refused(tmp_path: Path) -> None:
     table.write_text("file,label\nc/y.png,A\ny.png,A\n")
     with pytest.raises(InputError, match=r"line 3: y\.png is the file c/y\.png of line 2"):
         load_cohort(table, SHAPE)
+
+
+def test_a_digest_sees_the_files_that_a_table_names(tmp_path: Path) -> None:
+    one, two = picture(tmp_path / "i" / "x" / "a.png"), picture(tmp_path / "i" / "b.png")
+    table = tmp_path / "labels.csv"
+    table.write_text("Path,Mass,Edema\na,1.0,\nb.png,-1.0,\nnone.png,,\n")
+    assert manifest_files(table, Reading(root=str(tmp_path / "i"))) == [two, one]
 
 
 def test_case_26_chexpert_says_what_is_uncertain(tmp_path: Path) -> None:

@@ -40,14 +40,17 @@ def csv_rows(path: Path, fits: Callable[[list[str]], bool]) -> Iterator[Fields]:
     """
     check_regular(path)
     try:
-        separator = next((it for it in SEPARATORS if fits(_head(path, it))), SEPARATORS[0])
+        separator = next((it for it in SEPARATORS if _fits(path, it, fits)), SEPARATORS[0])
         yield from _rows(path, separator)
     except (UnicodeDecodeError, csv.Error, OSError) as error:
         raise InputError(f"{path} is not a CSV file in UTF-8 ({reason_of(error)}).") from error
 
 
-def _head(path: Path, separator: str) -> list[str]:
-    return next(_rows(path, separator), (1, []))[1]
+def _fits(path: Path, separator: str, fits: Callable[[list[str]], bool]) -> bool:
+    try:
+        return fits(next(_rows(path, separator), (1, []))[1])
+    except csv.Error:  # with another separator it may be none
+        return False
 
 
 def _rows(path: Path, separator: str) -> Iterator[Fields]:

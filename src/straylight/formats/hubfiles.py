@@ -103,11 +103,11 @@ def divide(names: Sequence[str]) -> dict[str, list[str]]:
             sharded.setdefault(shard[1], []).append(name)
     if sharded:
         return sharded
-    for parts in (lambda name: name.split("/")[:-1], lambda name: name.split("/")[-1:]):
+    for parts in (slice(None, -1), slice(-1, None)):  # folders, then the file itself
         found: dict[str, list[str]] = {}
         for split, words in KEYWORDS.items():
             word = re.compile(rf"(?:^|[-._ 0-9])(?:{'|'.join(words)})(?:$|[-._ 0-9])")
-            if chosen := [name for name in every if any(map(word.search, parts(name)))]:
+            if chosen := [name for name in every if any(map(word.search, name.split("/")[parts]))]:
                 found[split] = chosen
         if found:
             return found

@@ -1,5 +1,6 @@
 """Columns of tables of images: those that were asked for, and those of well-known data sets."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ KNOWN = {
     "ISIC": ("image", ""),
     "CheXpert": ("Path", ""),
 }
+FEWEST = 2  # columns: with more, there are two classes beside the files
 FILE, LABEL = "file", "label"  # what `Reading` names if nothing else is said
 
 
@@ -56,36 +58,47 @@ def find_layout(
         pairs += [(known, label) for known, _ in KNOWN.values()]
     elif label == LABEL:
         pairs[1:1] = [(file, known) for _, known in KNOWN.values() if known]
+    head_names = _Head(spec, head)
     for column, written in pairs:
-        place = find_column(spec, head, column)
+        place = head_names.find(column)
         if place is None:
             continue
         if written:
-            if (found := find_column(spec, head, written)) is not None:
+            if (found := head_names.find(written)) is not None:
                 return Layout(place, (found,), one_column=True)
         elif classes:
-            places = [find_column(spec, head, name) for name in classes]
+            places = [head_names.find(name) for name in classes]
             if None not in places:
                 return Layout(place, tuple(p for p in places if p is not None), one_column=False)
-        elif len(head) > 2:  # at least two classes
+        elif len(head) > FEWEST:
             others = tuple(number for number in range(len(head)) if number != place)
             return Layout(place, others, one_column=False)
     return None
 
 
-def find_column(spec: str, head: Sequence[str], wanted: str) -> int | None:
-    """Return the place of a column, also if it is written in another case or with blanks around it.
+class _Head:
+    """Finds columns by their names, also in another case or with blanks around them."""
 
-    Raises:
-        InputError: If it is there twice.
-    """
-    for same in (lambda name: name == wanted, lambda name: folded(name) == folded(wanted)):
-        places = [number for number, name in enumerate(head) if same(name)]
+    def __init__(self, spec: str, head: Sequence[str]) -> None:
+        self.spec = spec
+        self.exact: dict[str, list[int]] = defaultdict(list)
+        self.alike: dict[str, list[int]] = defaultdict(list)
+        for number, name in enumerate(head):
+            self.exact[name].append(number)
+            self.alike[folded(name)].append(number)
+
+    def find(self, wanted: str) -> int | None:
+        """Return the place of a column.
+
+        Raises:
+            InputError: If it is there twice.
+        """
+        places = self.exact.get(wanted) or self.alike.get(folded(wanted)) or []
         if len(places) > 1:
-            raise InputError(f"{spec} has the column {quoted(wanted)} twice: rename one of them.")
-        if places:
-            return places[0]
-    return None
+            raise InputError(
+                f"{self.spec} has the column {quoted(wanted)} twice: rename one of them."
+            )
+        return places[0] if places else None
 
 
 def unfit(spec: str, file: str, label: str, head: Sequence[str]) -> InputError:

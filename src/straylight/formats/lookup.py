@@ -2,12 +2,16 @@
 
 import unicodedata
 from collections import defaultdict
+from contextlib import suppress
 from functools import cached_property
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from straylight.errors import quoted
 from straylight.formats.companions import is_companion
-from straylight.formats.containers import Container
+from straylight.formats.containers import Container, open_container
+from straylight.formats.manifest import inside
+from straylight.formats.reading import Reading
+from straylight.formats.tables import read_columns
 
 
 class Lookup:
@@ -83,3 +87,20 @@ def _composed(name: str) -> str:
 
 def _without_suffix(name: str) -> str:
     return str(PurePosixPath(name).with_suffix(""))
+
+
+def manifest_files(path: Path, reading: Reading) -> list[Path]:
+    """Return the files on the disk that a table names, whatever its labels: what a digest must see.
+
+    Raises:
+        InputError: If the table or the folder of its files cannot be read.
+    """
+    root = Path(reading.root) if reading.root else path.parent
+    found: set[Path] = set()
+    with open_container(root) as container:
+        lookup = Lookup(container)
+        for number, name, _ in read_columns(path, reading.file, reading.label).rows:
+            with suppress(LookupError):
+                file = lookup.find(inside(path, number, name, root.absolute()))
+                found.add(container.on_disk(file))
+    return sorted(found)

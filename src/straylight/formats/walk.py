@@ -14,6 +14,7 @@ from straylight.images import Skipped
 
 MOST_FILES = 4_000_000  # below one folder: three times ImageNet
 MOST_DEEP = 256  # folders in folders
+SYSTEM = (("proc",), ("sys",), ("dev",))  # whose files are none
 _Key = tuple[int, int]  # device and number of a file on it
 
 
@@ -124,6 +125,8 @@ class _Walker:
                 self._skip(name, f"{kind}, which is not opened")
             else:
                 self.linked_files.append((name, key))
+        elif is_link and (reason := self._why_not(entry.path)) is not None:
+            self._skip(name, reason)
         elif is_link:
             heappush(self.linked_folders, (name, key))
         elif name.count("/") > MOST_DEEP:
@@ -133,6 +136,14 @@ class _Walker:
         else:
             self.found.twice[name] = self.folders[key] or "."
         return None
+
+    def _why_not(self, link: str) -> str | None:
+        """Return why a link to a folder is not followed: it would lead to half the disk."""
+        target = Path(os.path.realpath(link))
+        for inner in (os.path.realpath(self.root), os.path.realpath(os.path.dirname(link))):
+            if Path(inner).is_relative_to(target):
+                return "a link back to a folder that it lies in"
+        return "a link into the system" if target.parts[1:2] in SYSTEM else None
 
     def _keep_first_of_linked_files(self) -> None:
         own: dict[_Key, str] = {}
