@@ -1,4 +1,4 @@
-"""Field reports about what a result is known by, and about what a kill, a full disk or a stranger leaves."""
+"""Field reports about what results are known by, and what kills, full disks and strangers leave."""
 
 import json
 import os
@@ -504,24 +504,27 @@ def test_case_10_what_was_altered_meanwhile_is_made_again(
     assert comparable(again) == comparable(whole[0])
 
 
-def test_case_10_killed_at_any_write_and_resumed(
-    whole: tuple[Audit, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def die_at(moment: int) -> None:
+    """Have this process die in the place of putting its n-th file where it belongs."""
+    original, left = Path.replace, [moment]
+
+    def die(self: Path, target: Path) -> Path:
+        left[0] -= 1
+        if left[0] < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return original(self, target)
+
+    Path.replace = die  # type: ignore[method-assign, assignment]
+
+
+def test_case_10_killed_at_any_write_and_resumed(whole: tuple[Audit, Path], tmp_path: Path) -> None:
     """The process dies at its n-th write, before the file gets its name; then it is run again."""
-    original, moments = Path.replace, 0
+    moments = 0
     while True:
         out = tmp_path / str(moments)
         child = os.fork()
         if not child:
-            left = [moments]
-
-            def die(self: Path, target: Path) -> Path:
-                left[0] -= 1
-                if left[0] < 0:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                return original(self, target)
-
-            Path.replace = die  # type: ignore[method-assign]
+            die_at(moments)
             try:
                 run(PLAN, *parts(), out, show_images=True, finish=write_report)
             finally:
