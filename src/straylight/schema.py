@@ -53,8 +53,8 @@ def check_form(data: Any) -> None:  # noqa: ANN401
             raise ValidationError("it has too many items", path=("perturbations",))
         lighter["perturbations"] = [dict(p) if isinstance(p, dict) else p for p in perturbations]
     for place, owner in bulky(lighter):
-        check_bulk(owner[place[-1]], place)
-        owner[place[-1]] = []
+        check_bulk(owner[str(place[-1])], place)
+        owner[str(place[-1])] = []
     check_follows(lighter, json_schema())
     for place, value in free(lighter):
         check_free_form(value, place)

@@ -52,12 +52,24 @@ def make_corpus(seed: int = 0) -> list[Case]:
         findings,
         models,
         pictures,
+        records,
         scans,
         tables,
         unfinished,
     )
 
-    families = (pictures, scans, arrays, tables, archives, models, audits, findings, unfinished)
+    families = (
+        pictures,
+        scans,
+        arrays,
+        tables,
+        archives,
+        models,
+        audits,
+        findings,
+        unfinished,
+        records,
+    )
     cases: list[Case] = []
     for number, family in enumerate(families):
         cases += family.cases(np.random.default_rng((seed, number)))

@@ -190,7 +190,7 @@ def test_a_checkpoint_with_one_wrong_bit_is_not_trained_on(
     data = bytearray((unfinished / "checkpoint.safetensors").read_bytes())
     rng = np.random.default_rng(0)
     path = tmp_path / "checkpoint.safetensors"
-    for place in rng.integers(0, len(data), 40):
+    for place in rng.integers(0, len(data), 12):
         data[place] ^= 1
         path.write_bytes(data)
         data[place] ^= 1
@@ -400,7 +400,7 @@ def test_case_19d_every_wrong_bit_of_a_ledger_is_found(half: Path, tmp_path: Pat
     path = tmp_path / "unfinished.json"
     path.write_bytes(data)
     assert [item.name for item in read_ledger(path)[1]] == ["gradient"]
-    places = np.random.default_rng(0).permutation(8 * len(data))[:1500].tolist()
+    places = np.random.default_rng(0).permutation(8 * len(data))[:300].tolist()
     for place in places:
         data[place // 8] ^= 1 << place % 8
         path.write_bytes(data)
@@ -617,11 +617,11 @@ def vast(data: dict[str, Any]) -> None:
 
 CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
     "16-skipped": lambda d: d["cohort"].update(skipped=[{"file": "a", "reason": 7}] * 300_000),
-    "16-million": lambda d: d["natural"].update(skipped=[{"file": "a", "reason": "b"}] * 2_000_000),
+    "16-million": lambda d: d["natural"].update(skipped=[{"file": "a", "reason": "b"}] * 1_200_000),
     "16-note": lambda d: d["cohort"].update(note="x" * 50_000_000),
     "16-perturbations": lambda d: d.update(perturbations=d["perturbations"] * 900),
-    "16-card": lambda d: d["model"].update(card={str(k): k for k in range(10**6)}),
-    "16-rows": lambda d: d["cohort"].update(clean_confusion=[[0.5] * 10**6]),
+    "16-card": lambda d: d["model"].update(card={str(k): k for k in range(10**5)}),
+    "16-rows": lambda d: d["cohort"].update(clean_confusion=[[0.5] * 10**5]),
     "19-counts": vast,
     "19-n": lambda d: d["cohort"].update(n=10**400),
     "19-float": lambda d: d["cohort"].update(n=24.0),
@@ -732,10 +732,10 @@ methods = ["gradient"]
 
 def test_case_18_a_vast_grid_is_counted_and_not_made(tmp_path: Path) -> None:
     path = tmp_path / "study.toml"
-    numbers = list(range(1, 1001))
+    numbers = list(range(1, 901))
     path.write_text(GRID.format(numbers, ", ".join(f"0.{n:03d}" for n in numbers)))
     said = check_refused(lambda: Grid(Document(path)), path)
-    assert "1,000,000,000 audits" in said
+    assert "729,000,000 audits" in said
     path.write_text(GRID.format([1, 2], "0.1"))
     assert len(Grid(Document(path)).entries) == 4
 
