@@ -35,7 +35,17 @@ def parse_json(text: str) -> Any:  # noqa: ANN401
     """
     try:
         data = json.loads(
-            text, parse_constant=refuse, parse_float=finite, object_pairs_hook=without_twins
+            text,
+            parse_constant=refuse,
+            # Not functions, which a test may wrap: these are called for each number and object.
+            parse_float=lambda text: (
+                found
+                if math.isfinite(found := float(text))
+                else refuse("a number beyond all floats")
+            ),
+            object_pairs_hook=lambda pairs: (
+                found if len(found := dict(pairs)) == len(pairs) else refuse_twin(pairs)
+            ),
         )
         if SURROGATE.search(text):
             json.dumps(data, ensure_ascii=False).encode("utf-8")
@@ -50,14 +60,11 @@ def parse_json(text: str) -> Any:  # noqa: ANN401
     return data
 
 
-def without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Make an object of its pairs, each key once: readers differ in which of two they take."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twin = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"it names '{quoted(twin)}' twice")
-    return found
+def refuse_twin(pairs: list[tuple[str, Any]]) -> None:
+    """Refuse an object that has a key twice: readers differ in which of the two they take."""
+    seen: set[str] = set()
+    twin = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+    raise ValueError(f"it names '{quoted(twin)}' twice")
 
 
 def is_escape(text: str, place: int) -> bool:
@@ -69,11 +76,6 @@ def is_escape(text: str, place: int) -> bool:
 def refuse(word: str) -> float:
     """Refuse a word that is no JSON."""
     raise ValueError(f"it holds {word}, which is not a number of JSON")
-
-
-def finite(text: str) -> float:
-    """Read a number that is one."""
-    return float(text) if math.isfinite(float(text)) else refuse("a number beyond all floats")
 
 
 def sealed(content: dict[str, Any]) -> str:
@@ -119,7 +121,7 @@ def strict_validator() -> Any:  # noqa: ANN401 (the library makes the class)
     make: Any = jsonschema.validators.extend
     return make(
         base,
-        {"pattern": check_pattern},
+        {"pattern": check_pattern, "maxLength": check_most, "maxItems": check_most},
         type_checker=base.TYPE_CHECKER.redefine("integer", is_whole),
     )
 
@@ -134,6 +136,12 @@ def check_pattern(_: object, pattern: str, text: object, __: object) -> Iterator
     strict = PATTERN_END.sub(r"\\Z", pattern)
     if isinstance(text, str) and not re.search(strict, text):
         yield jsonschema.ValidationError(f"'{quoted(text)}' does not match {pattern}")
+
+
+def check_most(_: object, most: int, value: object, __: object) -> Iterator[Any]:
+    """Yield the fault of a text or a list that is too long, without a copy of it."""
+    if isinstance(value, str | list) and len(value) > most:
+        yield jsonschema.ValidationError(f"it has {len(value):,} characters or items, not {most:,}")
 
 
 def check_free_form(data: Any, where: tuple[str | int, ...]) -> None:  # noqa: ANN401

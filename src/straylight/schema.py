@@ -16,6 +16,7 @@ SCHEMA = "straylight.audit/1"
 MOST_IMAGES = 2**53 - 1
 MOST_PIXELS = LARGEST_SIDE**2
 MOST_SKIPPED = 1_000_000
+MOST_PERTURBATIONS = 2048
 LONGEST_NAME = 4096
 
 Json = dict[str, Any]
@@ -48,10 +49,12 @@ def check_form(data: Any) -> None:  # noqa: ANN401
             lighter[part] = dict(data[part])
     perturbations = data.get("perturbations")
     if isinstance(perturbations, list):
+        if len(perturbations) > MOST_PERTURBATIONS:
+            raise ValidationError("it has too many items", path=("perturbations",))
         lighter["perturbations"] = [dict(p) if isinstance(p, dict) else p for p in perturbations]
     for place, owner in bulky(lighter):
-        check_bulk(owner[place[-1]], place)
-        owner[place[-1]] = []
+        check_bulk(owner[str(place[-1])], place)
+        owner[str(place[-1])] = []
     check_follows(lighter, json_schema())
     for place, value in free(lighter):
         check_free_form(value, place)
@@ -77,32 +80,38 @@ def check_bulk(items: list[Any], place: Place) -> None:
     Raises:
         jsonschema.ValidationError: If an item is something else.
     """
-    right = is_skipped if place[-1] == "skipped" else is_row
     if len(items) > MOST_SKIPPED:
         raise ValidationError(f"it has {len(items):,} items", path=place)
-    for number, item in enumerate(items):
-        if not right(item):
-            form = "a file with its reason" if right is is_skipped else "a row of counts"
-            raise ValidationError(f"{quoted(item)} is not {form}", path=(*place, number))
+    files = place[-1] == "skipped"
+    wrong = first_no_file(items) if files else first_no_row(items)
+    if wrong is not None:
+        form = "a file with its reason" if files else "a row of counts"
+        raise ValidationError(f"{quoted(items[wrong])} is not {form}", path=(*place, wrong))
 
 
-def is_skipped(item: object) -> bool:
-    """Report whether an item is a file that was left out, and why."""
-    return (
-        isinstance(item, dict)
+def first_no_file(items: list[Any]) -> int | None:
+    """Return the place of the first item that is not a file that was left out, and why."""
+    texts = (
+        type(item) is dict
         and item.keys() == {"file", "reason"}
-        and all(isinstance(v, str) and len(v) <= LONGEST_NAME for v in item.values())
+        and type(item["file"]) is type(item["reason"]) is str
+        and len(item["file"]) <= LONGEST_NAME
+        and len(item["reason"]) <= LONGEST_NAME
+        for item in items
     )
+    return next((number for number, right in enumerate(texts) if not right), None)
 
 
-def is_row(item: object) -> bool:
-    """Report whether an item is a row of a table of counts."""
-    return (
-        isinstance(item, list)
+def first_no_row(items: list[Any]) -> int | None:
+    """Return the place of the first item that is not a row of a table of counts."""
+    rows = (
+        type(item) is list
         and {int}.issuperset(map(type, item))
         and min(item, default=0) >= 0
         and max(item, default=0) <= MOST_IMAGES
+        for item in items
     )
+    return next((number for number, right in enumerate(rows) if not right), None)
 
 
 def free(data: Json) -> Iterator[tuple[Place, Any]]:

@@ -28,9 +28,10 @@ def parse_settings(make: type[T], name: str, text: str) -> T:
         if key in values:
             raise InputError(f"{name} has the setting '{key}' twice: give it once.")
         try:
-            values[key] = types[key](value)
-            if not isinstance(values[key], str) and not abs(values[key]) <= LARGEST:  # nor is NaN
+            made = types[key](value)
+            if isinstance(made, int | float) and not abs(made) <= LARGEST:  # NaN is not either
                 raise ValueError
+            values[key] = made
         except ValueError:
             kind = "a whole number" if types[key] is int else "a number"
             raise InputError(f"{name}:{key} must be {kind}, not '{quoted(value)}'.") from None

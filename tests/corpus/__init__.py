@@ -56,6 +56,7 @@ def make_corpus(seed: int = 0) -> list[Case]:
         models,
         pictures,
         programs,
+        records,
         scans,
         tables,
         unfinished,
@@ -75,6 +76,7 @@ def make_corpus(seed: int = 0) -> list[Case]:
         programs,
         manners,
         attacks,
+        records,
     )
     cases: list[Case] = []
     for number, family in enumerate(families):

@@ -35,11 +35,14 @@ from straylight.formats.dicom import DicomView
 from straylight.formats.pictures import decode
 from straylight.formats.reading import Reading
 from straylight.images import ImageSet
+from straylight.ledger import read_ledger
 from straylight.modelcard import load_classifier
 from straylight.models import ModelOptions, load_model
 from straylight.report import write_report
 from straylight.sources.cache import VARIABLE
 from straylight.sources.photographs import load_natural
+from straylight.study.document import Document
+from straylight.study.grid import Grid
 from straylight.training.checkpoint import read_checkpoint
 from straylight.weights import load_weights
 
@@ -132,6 +135,16 @@ def checkpoint(path: Path) -> Said:
     return []
 
 
+def unfinished_audit(path: Path) -> Said:
+    read_ledger(path)
+    return []
+
+
+def study(path: Path) -> Said:
+    Grid(Document(path))
+    return []
+
+
 def weights(path: Path) -> Said:
     load_weights(nn.Sequential(nn.Linear(6, 2)), path)
     return []
@@ -218,6 +231,8 @@ READERS: dict[str, tuple[Callable[[Path], Said], type[ValueError]]] = {
     "findings": (findings, InputError),
     "caches": (cached, InputError),
     "checkpoints": (checkpoint, InputError),
+    "ledgers": (unfinished_audit, InputError),
+    "studies": (study, InputError),
     "weights": (weights, InputError),
     "networks": (network, InputError),
     "cards": (card, InputError),

@@ -1,4 +1,4 @@
-"""Field reports about what a result is known by, and about what a kill, a full disk or a stranger leaves."""
+"""Field reports about what results are known by, and what kills, full disks and strangers leave."""
 
 import json
 import os
@@ -190,7 +190,7 @@ def test_a_checkpoint_with_one_wrong_bit_is_not_trained_on(
     data = bytearray((unfinished / "checkpoint.safetensors").read_bytes())
     rng = np.random.default_rng(0)
     path = tmp_path / "checkpoint.safetensors"
-    for place in rng.integers(0, len(data), 40):
+    for place in rng.integers(0, len(data), 12):
         data[place] ^= 1
         path.write_bytes(data)
         data[place] ^= 1
@@ -400,7 +400,7 @@ def test_case_19d_every_wrong_bit_of_a_ledger_is_found(half: Path, tmp_path: Pat
     path = tmp_path / "unfinished.json"
     path.write_bytes(data)
     assert [item.name for item in read_ledger(path)[1]] == ["gradient"]
-    places = np.random.default_rng(0).permutation(8 * len(data))[:1500].tolist()
+    places = np.random.default_rng(0).permutation(8 * len(data))[:300].tolist()
     for place in places:
         data[place // 8] ^= 1 << place % 8
         path.write_bytes(data)
@@ -504,24 +504,27 @@ def test_case_10_what_was_altered_meanwhile_is_made_again(
     assert comparable(again) == comparable(whole[0])
 
 
-def test_case_10_killed_at_any_write_and_resumed(
-    whole: tuple[Audit, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def die_at(moment: int) -> None:
+    """Have this process die in the place of putting its n-th file where it belongs."""
+    original, left = Path.replace, [moment]
+
+    def die(self: Path, target: Path) -> Path:
+        left[0] -= 1
+        if left[0] < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return original(self, target)
+
+    Path.replace = die  # type: ignore[method-assign, assignment]
+
+
+def test_case_10_killed_at_any_write_and_resumed(whole: tuple[Audit, Path], tmp_path: Path) -> None:
     """The process dies at its n-th write, before the file gets its name; then it is run again."""
-    original, moments = Path.replace, 0
+    moments = 0
     while True:
         out = tmp_path / str(moments)
         child = os.fork()
         if not child:
-            left = [moments]
-
-            def die(self: Path, target: Path) -> Path:
-                left[0] -= 1
-                if left[0] < 0:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                return original(self, target)
-
-            Path.replace = die  # type: ignore[method-assign]
+            die_at(moments)
             try:
                 run(PLAN, *parts(), out, show_images=True, finish=write_report)
             finally:
@@ -614,11 +617,11 @@ def vast(data: dict[str, Any]) -> None:
 
 CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
     "16-skipped": lambda d: d["cohort"].update(skipped=[{"file": "a", "reason": 7}] * 300_000),
-    "16-million": lambda d: d["natural"].update(skipped=[{"file": "a", "reason": "b"}] * 2_000_000),
+    "16-million": lambda d: d["natural"].update(skipped=[{"file": "a", "reason": "b"}] * 1_200_000),
     "16-note": lambda d: d["cohort"].update(note="x" * 50_000_000),
     "16-perturbations": lambda d: d.update(perturbations=d["perturbations"] * 900),
-    "16-card": lambda d: d["model"].update(card={str(k): k for k in range(10**6)}),
-    "16-rows": lambda d: d["cohort"].update(clean_confusion=[[0.5] * 10**6]),
+    "16-card": lambda d: d["model"].update(card={str(k): k for k in range(10**5)}),
+    "16-rows": lambda d: d["cohort"].update(clean_confusion=[[0.5] * 10**5]),
     "19-counts": vast,
     "19-n": lambda d: d["cohort"].update(n=10**400),
     "19-float": lambda d: d["cohort"].update(n=24.0),
@@ -729,10 +732,10 @@ methods = ["gradient"]
 
 def test_case_18_a_vast_grid_is_counted_and_not_made(tmp_path: Path) -> None:
     path = tmp_path / "study.toml"
-    numbers = list(range(1, 1001))
+    numbers = list(range(1, 901))
     path.write_text(GRID.format(numbers, ", ".join(f"0.{n:03d}" for n in numbers)))
     said = check_refused(lambda: Grid(Document(path)), path)
-    assert "1,000,000,000 audits" in said
+    assert "729,000,000 audits" in said
     path.write_text(GRID.format([1, 2], "0.1"))
     assert len(Grid(Document(path)).entries) == 4
 

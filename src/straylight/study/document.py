@@ -1,5 +1,6 @@
 """A TOML file whose faults are told with their line."""
 
+import re
 import tomllib
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
@@ -16,6 +17,8 @@ LARGEST = 2**19  # bytes of a study's file
 LONGEST = 4096  # characters of a text, or items of a list or a table
 LARGEST_NUMBER = 2**53
 DEEPEST = 12
+DOTTED = re.compile(r"""[\w"'-]++(?:\s*+\.\s*+[\w"'-]++)*+""")
+MOST_PARTS = 64  # with dots between them
 LONGEST_MESSAGE = 240
 EFFORT = 2**20  # characters that are parsed to find where statements end
 Place = tuple[str | int, ...]  # the keys, and the numbers in arrays, that lead to a value
@@ -36,6 +39,7 @@ class Document:
         self.path = path
         try:
             self.text = read_bounded(path, LARGEST).decode("utf-8")
+            check_keys(self.text)
             self.raw = tomllib.loads(self.text)
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(
@@ -109,6 +113,16 @@ class Document:
             yield
         except InputError as error:
             raise self.fault(place, str(error)) from error
+
+
+def check_keys(text: str) -> None:
+    """Check that no key has very many parts: the parser's time grows with their square.
+
+    Raises:
+        ValueError: If one has.
+    """
+    if any(found.group().count(".") > MOST_PARTS for found in DOTTED.finditer(text)):
+        raise ValueError(f"a key has more than {MOST_PARTS} parts")
 
 
 def line_of(text: str, place: Place) -> int | None:
