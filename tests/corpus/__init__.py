@@ -51,13 +51,17 @@ def make_corpus(seed: int = 0) -> list[Case]:
         audits,
         findings,
         models,
+        outputs,
         pictures,
         scans,
         tables,
         unfinished,
     )
 
-    families = (pictures, scans, arrays, tables, archives, models, audits, findings, unfinished)
+    families = (
+        *(pictures, scans, arrays, tables, archives, models, audits, findings, unfinished),
+        outputs,
+    )
     cases: list[Case] = []
     for number, family in enumerate(families):
         cases += family.cases(np.random.default_rng((seed, number)))

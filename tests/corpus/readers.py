@@ -4,6 +4,7 @@
 the seconds it took, and the peak of memory by then.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -32,6 +33,7 @@ from straylight.formats.pictures import decode
 from straylight.formats.reading import Reading
 from straylight.modelcard import load_classifier
 from straylight.models import ModelOptions, load_model
+from straylight.preflight import preflight, stop_on_errors
 from straylight.report import write_report
 from straylight.sources.cache import VARIABLE
 from straylight.sources.photographs import load_natural
@@ -138,6 +140,16 @@ def network(path: Path) -> Said:
     return []
 
 
+def own(path: Path) -> Said:
+    """Load the network of a module's function, and look at it on the good images."""
+    options = ModelOptions(classes=NAMES, size=8, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+    with contextlib.chdir(path.parent):
+        classifier = load_model(f"python:{path.stem}:make", options)
+    cohort = load_cohort(path.parent.parent / "good", SHAPE, NAMES)
+    stop_on_errors(preflight(classifier, cohort))
+    return []
+
+
 def card(path: Path) -> Said:
     folder = path.parent.parent / "model"
     shutil.copy(path, folder / "model.json")
@@ -179,6 +191,7 @@ READERS: dict[str, tuple[Callable[[Path], Said], type[ValueError]]] = {
     "checkpoints": (checkpoint, InputError),
     "weights": (weights, InputError),
     "networks": (network, InputError),
+    "outputs": (own, InputError),
     "cards": (card, InputError),
     "audits": (audit, InputError),
 }
@@ -211,6 +224,7 @@ def give(path: Path) -> dict[str, object]:
 
 def main(root: Path) -> None:
     torch.set_num_threads(1)
+    sys.dont_write_bytecode = True
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, used + MEMORY))
     for family in READERS:
