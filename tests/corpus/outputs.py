@@ -21,7 +21,7 @@ class Net(nn.Module):
         self.calls = 0
 
     def logits(self, x):
-        return self.linear(self.convolution(x).relu().mean((2, 3)))
+        return 20 * self.linear(self.convolution(x).relu().mean((2, 3)))
 
     def forward(self, x):
         self.calls += 1
@@ -43,7 +43,7 @@ BODIES = {
     "key": ("{'features': y, 'logits': y}", "read"),
     "other_key": ("{'out': y, 'features': x}", "read"),
     "attribute": ("SimpleNamespace(logits=y)", "read"),
-    "viewed": ("self.linear(self.convolution(x).view(len(x), 4, -1).mean(2))", "read"),
+    "viewed": ("20 * self.linear(self.convolution(x).view(len(x), 4, -1).mean(2))", "read"),
     "strides": ("self.logits(x.as_strided(x.shape, (192, 64, 8, 1)))", "read"),
     "in_place": ("self.logits(x.mul_(2))", "read"),
     "twice": ("(y, y)", "refused"),
