@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, SupportsFloat
 
 import torch
 from torch import Tensor, nn
@@ -61,8 +61,8 @@ class Classifier(nn.Module):
         *,
         shape: Iterable[int],
         class_names: Iterable[str],
-        mean: float | Iterable[float] | Tensor = (0.5, 0.5, 0.5),
-        std: float | Iterable[float] | Tensor = (0.5, 0.5, 0.5),
+        mean: SupportsFloat | Iterable[SupportsFloat] = (0.5, 0.5, 0.5),
+        std: SupportsFloat | Iterable[SupportsFloat] = (0.5, 0.5, 0.5),
         spec: str = UNNAMED,
         card: dict[str, Any] | None = None,
         layout: torch.memory_format | None = None,
@@ -71,11 +71,8 @@ class Classifier(nn.Module):
         self.shape: Shape = plain_shape(shape)
         self.class_names = plain_names(class_names)
         means, stds = plain_normalisation(mean, std, self.shape[0])
-        if not isinstance(network, nn.Module) or isinstance(network, Classifier):
-            raise InputError(
-                f"a classifier is made of a torch.nn.Module, not of {type(network).__name__}: give the "
-                "network itself."
-            )
+        if isinstance(network, Classifier):
+            raise InputError("the network is a Classifier already: give the network inside it.")
         if len(self.class_names) < 2:
             raise InputError(
                 "a classifier needs at least two classes (class_names, --classes), not "

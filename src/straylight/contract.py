@@ -6,7 +6,6 @@ Lists, tuples, arrays and tensors are taken alike, and one number for all channe
 import json
 import operator
 from collections.abc import Iterable
-from numbers import Real
 from typing import Any
 
 from straylight.errors import InputError, listed, quoted, reason_of
@@ -14,6 +13,7 @@ from straylight.limits import LARGEST_SIDE
 from straylight.tensors import Shape
 
 CHANNELS = (1, 3)
+DEEPEST = 4  # axes of a tensor of numbers
 LARGEST = 1e30  # far above any level of an image, and still a float32
 
 Numbers = tuple[float, ...]
@@ -77,12 +77,13 @@ def plain_numbers(value: object, what: str) -> Numbers:
         InputError: If they are something else, or not finite.
     """
     numbers = as_list(value)
-    while len(numbers) in CHANNELS and all(isinstance(n, list) and len(n) == 1 for n in numbers):
-        numbers = [number for (number,) in numbers]  # of shape (3, 1, 1)
-    if len(numbers) == 1 and isinstance(numbers[0], list):
-        return plain_numbers(numbers[0], what)
+    for _ in range(DEEPEST):  # of shape (3, 1, 1) or (1, 3, 1, 1)
+        if len(numbers) == 1 and isinstance(numbers[0], list):
+            numbers = numbers[0]
+        elif numbers and all(isinstance(part, list) and len(part) == 1 for part in numbers):
+            numbers = [number for (number,) in numbers]
     for number in numbers:
-        if isinstance(number, bool) or not isinstance(number, Real) or not abs(number) < LARGEST:
+        if type(number) not in (int, float) or not abs(number) < LARGEST:
             raise InputError(
                 f"{what} (--{what}) needs finite numbers, one for each channel, not "
                 f"{quoted(repr(number), 40)}."

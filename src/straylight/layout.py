@@ -72,7 +72,7 @@ def differ(one: Tensor, other: Tensor) -> bool:
     return bool(((one - other).abs() > MATERIAL * one.abs().max()).any()) if len(one) else False
 
 
-def freeze(network: nn.Module) -> tuple[str, ...]:
+def freeze(network: object) -> tuple[str, ...]:
     """Put a network in evaluation mode and float32, without gradients of its own.
 
     Returns:
@@ -81,6 +81,11 @@ def freeze(network: nn.Module) -> tuple[str, ...]:
     Raises:
         InputError: If it cannot be.
     """
+    if not isinstance(network, nn.Module):
+        raise InputError(
+            f"a classifier is made of a torch.nn.Module, not of {type(network).__name__}: give the "
+            "network itself."
+        )
     tensors = [*network.parameters(), *network.buffers()]
     if any(is_lazy(tensor) for tensor in tensors):
         raise InputError(

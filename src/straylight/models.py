@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from straylight.classifier import UNNAMED, Classifier, misfit
+from straylight.classifier import UNNAMED, Classifier
+from straylight.contract import misfit
 from straylight.errors import InputError
 from straylight.files import digests
 from straylight.heads import Head, kind_alone, kind_of

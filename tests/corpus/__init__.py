@@ -54,6 +54,7 @@ def make_corpus(seed: int = 0) -> list[Case]:
         findings,
         manners,
         models,
+        outputs,
         pictures,
         programs,
         records,
@@ -77,6 +78,7 @@ def make_corpus(seed: int = 0) -> list[Case]:
         manners,
         attacks,
         records,
+        outputs,
     )
     cases: list[Case] = []
     for number, family in enumerate(families):

@@ -4,6 +4,7 @@
 the seconds it took, and the peak of memory by then.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -38,6 +39,7 @@ from straylight.images import ImageSet
 from straylight.ledger import read_ledger
 from straylight.modelcard import load_classifier
 from straylight.models import ModelOptions, load_model
+from straylight.preflight import preflight, stop_on_errors
 from straylight.report import write_report
 from straylight.sources.cache import VARIABLE
 from straylight.sources.photographs import load_natural
@@ -176,6 +178,16 @@ def config(path: Path) -> Said:
     return []
 
 
+def own(path: Path) -> Said:
+    """Load the network of a module's function, and look at it on the good images."""
+    options = ModelOptions(classes=NAMES, size=8, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+    with contextlib.chdir(path.parent):
+        classifier = load_model(f"python:{path.stem}:make", options)
+    cohort = load_cohort(path.parent.parent / "good", SHAPE, NAMES)
+    stop_on_errors(preflight(classifier, cohort))
+    return []
+
+
 def card(path: Path) -> Said:
     folder = path.parent.parent / "model"
     shutil.copy(path, folder / "model.json")
@@ -235,6 +247,7 @@ READERS: dict[str, tuple[Callable[[Path], Said], type[ValueError]]] = {
     "studies": (study, InputError),
     "weights": (weights, InputError),
     "networks": (network, InputError),
+    "outputs": (own, InputError),
     "cards": (card, InputError),
     "audits": (audit, InputError),
     "programs": (program, InputError),

@@ -129,7 +129,8 @@ def answers(classifier: Classifier, images: Images) -> Labels:
             logits = classifier(images)
     except InputError:
         return torch.full((len(images),), -1)
-    return logits.argmax(1).where(~logits.isnan().any(1), -1)
+    predictions: Labels = logits.argmax(1).where(~logits.isnan().any(1), -1)
+    return predictions
 
 
 def others(classifier: Classifier) -> list[Normalisation]:
