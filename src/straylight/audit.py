@@ -13,7 +13,7 @@ from straylight.attacks import Source, ThreatModel, planned
 from straylight.bench import Bench, write_labels
 from straylight.classifier import Classifier, count_passes
 from straylight.cohort import Cohort
-from straylight.errors import InputError, listed, quoted
+from straylight.errors import InputError, listed, quoted, reason_of
 from straylight.evaluate import Clean
 from straylight.finished import finished, finished_audit, written_audit
 from straylight.folding import fold
@@ -92,7 +92,17 @@ def run(
             `training` or `public` is missing, `training` shares images with the cohort, `out` cannot be
             used, or preflight finds an error.
     """
-    check_types(plan, classifier, photographs, cohort, training=training, public=public)
+    check_types(
+        plan,
+        classifier,
+        photographs,
+        cohort,
+        training=training,
+        public=public,
+        note=note,
+        command=command,
+        tracker=tracker,
+    )
     folder = folder_of(out)
     tracker = tracker or Silent()
     for images in (photographs, cohort.images):
@@ -182,6 +192,9 @@ def check_types(
     *,
     training: object = None,
     public: object = None,
+    note: object = "",
+    command: object = "",
+    tracker: object = None,
 ) -> None:
     """Check the types of what an audit is run on.
 
@@ -198,6 +211,11 @@ def check_types(
     ):
         if not isinstance(given, kind):
             raise InputError(f"{name} must be as made by {remedy}, not {said(given)}.")
+    for name, text in (("note", note), ("command", command)):
+        if not isinstance(text, str):
+            raise InputError(f"{name} must be text, not {said(text)}.")
+    if not isinstance(tracker, Tracker | None):
+        raise InputError(f"tracker must be a Tracker, such as Silent(), not {said(tracker)}.")
 
 
 def folder_of(out: object) -> Path:
@@ -208,6 +226,14 @@ def folder_of(out: object) -> Path:
     """
     if not isinstance(out, str | os.PathLike) or not str(out):
         raise InputError(f"out must be a folder, such as 'audits/mine', not {said(out)}.")
+    try:
+        os.lstat(out)
+    except (FileNotFoundError, NotADirectoryError):
+        pass  # it is made, or refused, later
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{quoted(out)} cannot be a folder ({reason_of(error)}): give another (--out)."
+        ) from error
     return Path(out)
 
 

@@ -58,7 +58,7 @@ Audit it, with a report: straylight audit --help
 
 Run a whole grid of both from one file: straylight study --help
 
-Complete options with the Tab key (bash, zsh or tcsh): straylight --tyro-print-completion bash > FILE, to be sourced
+Complete options with the Tab key: source <(straylight --tyro-print-completion bash)
 """
 
 

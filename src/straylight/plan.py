@@ -79,7 +79,7 @@ class Plan:
         self._set("methods", several(self.methods, "methods"))
         if self.targeted_methods is not None:
             self._set("targeted_methods", several(self.targeted_methods, "targeted_methods"))
-        self._set("targets", words(self.targets, "targets", "('MEL',)"))
+        self._set("targets", tuple(dict.fromkeys(words(self.targets, "targets", "('MEL',)"))))
         if not isinstance(self.adaptation, Adaptation):
             raise InputError(f"adaptation must be an Adaptation, not {said(self.adaptation)}.")
         for name, least in (("control_seeds", 1), ("curve", 0), ("seed", -LARGEST)):

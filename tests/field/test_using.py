@@ -377,6 +377,12 @@ def test_first_use_8_one_or_several_and_paths_as_text(parts: Parts, tmp_path: Pa
     for out in (3, None, ""):
         with pytest.raises(InputError, match=r"^out must be a folder"):
             folder_of(out)
+    for out in ("a\0b", "x" * 5_000):
+        with pytest.raises(InputError, match="cannot be a folder"):
+            folder_of(out)
+    for name, given in (("note", 3), ("command", None), ("tracker", 3)):
+        with pytest.raises(InputError, match=f"^{name} must be "):
+            check_types(quick(), *parts, **{name: given})
 
 
 def test_first_use_10_a_study_names_its_cells_once() -> None:

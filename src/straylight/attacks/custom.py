@@ -69,7 +69,7 @@ def settings_of(attack: object) -> dict[str, Any]:
     """
     try:
         known = is_dataclass(attack) and not isinstance(attack, type)
-        raw = asdict(attack) if known else dict(getattr(attack, "__dict__", {}))  # type: ignore[call-overload]
+        raw = asdict(attack) if known else _attributes(attack)  # type: ignore[call-overload]
     except Exception as error:  # what cannot be copied
         raise InputError(
             f"the settings of {class_name(attack)} cannot be recorded ({reason_of(error)}): use numbers "
@@ -82,6 +82,16 @@ def settings_of(attack: object) -> dict[str, Any]:
     if len(json.dumps(found)) > LARGEST:
         raise InputError(f"the settings of {class_name(attack)} are too large to be recorded.")
     return found
+
+
+def _attributes(attack: object) -> dict[str, Any]:
+    """Return the attributes of an object, in a dictionary or in slots."""
+    slots = [getattr(kind, "__slots__", ()) for kind in type(attack).__mro__]
+    names = [n for given in slots for n in ((given,) if isinstance(given, str) else given)]
+    names = [
+        name for name in names if name not in ("__dict__", "__weakref__") and hasattr(attack, name)
+    ]
+    return {name: getattr(attack, name) for name in names} | dict(getattr(attack, "__dict__", {}))
 
 
 def _plain(value: object, where: str, depth: int = 8) -> Any:  # noqa: ANN401

@@ -9,7 +9,7 @@ import torch
 import tyro
 from rich.console import Console
 
-from straylight.audit import run
+from straylight.audit import folder_of, run
 from straylight.ball import Norm
 from straylight.classifier import Classifier
 from straylight.commands.subject import Subject
@@ -96,7 +96,7 @@ class AuditCommand(Subject):
 
     def run(self, out: Console, err: Console) -> None:
         plan = self.plan()
-        if not self.force and (self.out / REPORT).exists():
+        if not self.force and (folder_of(self.out) / REPORT).exists():
             occupied(self.out, force=False)
         classifier = self.load_classifier()
         if self.target == (ALL,):
