@@ -70,7 +70,7 @@ class LoopsInHiding(Answers):
     """Each loop is short, and all together are endless."""
 
     def forward(self, images: Tensor) -> Tensor:
-        parts = [0.5] * 9_000_000
+        parts = [0.5] * (images.shape[2] * 500_000)
         for part in parts:
             images = images * part
         return images.mean((2, 3))[:, :2]
