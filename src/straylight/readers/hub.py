@@ -157,7 +157,8 @@ def size_of_weights(spec: str, folder: Path) -> int:
             "not read; save it with save_pretrained(FOLDER), or convert them with "
             "safetensors.torch.save_file."
         )
-    return sum(file.stat().st_size for file in folder.glob("*.safetensors") if file.is_file())
+    pattern = WEIGHTS if (folder / WEIGHTS).is_file() else FILES[-1]
+    return sum(file.stat().st_size for file in folder.glob(pattern) if file.is_file())
 
 
 def read_config(spec: str, folder: Path) -> dict[str, Any]:
