@@ -31,7 +31,7 @@ MAKERS = {
 }
 
 
-class Budget(TorchDispatchMode):
+class Budget(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Refuses to make tensors of many more numbers in all than a weights file has bytes for.
 
     Sizes in a configuration are only claims: a network of a terabyte is refused before its memory is asked
@@ -43,7 +43,7 @@ class Budget(TorchDispatchMode):
     """
 
     def __init__(self, what: str, size: int) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.what, self.left = what, size + SPARE
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ANN401

@@ -87,8 +87,9 @@ def read_weights(path: Path) -> Weights:
         return read_file(path)
     weights: Weights = {}
     places = read_index(path)
-    for shard in sorted(set(places.values())):
-        part = read_file(shard_of(path.parent, shard))
+    files = {shard: shard_of(path.parent, shard) for shard in sorted(set(places.values()))}
+    for shard, file in files.items():
+        part = read_file(file)
         if not all(places.get(name) == shard for name in part):
             raise InputError(
                 f"{path} does not list all that {shard} holds: save the weights again."
@@ -124,6 +125,8 @@ def shard_of(folder: Path, name: str) -> Path:
     store = folder.resolve().parent.parent / "blobs"
     if place.parent not in (folder.resolve(), store):
         raise InputError(f"{folder / name} leads out of the folder, and is not read.")
+    if not isfile(place):
+        raise InputError(f"{folder / name} does not exist: the index beside it needs it.")
     return folder / name
 
 

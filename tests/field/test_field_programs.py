@@ -1,7 +1,8 @@
-"""What users and strangers brought: programs, folders of libraries, and weights. Numbers are of the field report."""
+"""What users and strangers brought: programs, folders and weights. Numbers are of the field report."""
 
 import json
 import struct
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -69,7 +70,7 @@ class LoopsInHiding(Answers):
     """Each loop is short, and all together are endless."""
 
     def forward(self, images: Tensor) -> Tensor:
-        parts = [0.5] * 9_000_000
+        parts = [0.5] * (images.shape[2] * 500_000)
         for part in parts:
             images = images * part
         return images.mean((2, 3))[:, :2]
@@ -77,13 +78,15 @@ class LoopsInHiding(Answers):
 
 class Prints(Answers):
     def forward(self, images: Tensor) -> Tensor:
-        print("\033]0;owned\007")  # noqa: T201
+        print("\033]0;owned\007")
         found: Tensor = self.layer(images.mean((2, 3)))
         return found
 
 
 def scripted(network: nn.Module, path: Path) -> Path:
-    torch.jit.script(network.eval()).save(str(path))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.script(network.eval()).save(str(path))
     return path
 
 
@@ -302,7 +305,7 @@ def test_user_14_the_way_out_of_a_pickle_works(
     assert "torchvision:NAME or timm:NAME --weights FILE.safetensors" in said
     text = (Path(__file__).parents[2] / "docs" / "models.md").read_text()
     lines = text.split("from safetensors.torch import save_file")[1].split("```")[0]
-    exec("import torch\nfrom safetensors.torch import save_file" + lines, {})  # noqa: S102
+    exec("import torch\nfrom safetensors.torch import save_file" + lines, {})
     options = ModelOptions(weights="net.safetensors", classes=("a", "b"), head="logits")
     found = load_model("timm:test_resnet", options)
     assert len(found.sha256) == 64
@@ -325,5 +328,5 @@ def test_operators_are_a_list() -> None:
 def test_an_archive_that_claims_many_records_is_refused(here: Path) -> None:
     path = here / "m.pt"
     path.write_bytes(b"PK\5\6" + struct.pack("<HHHHIIH", 0, 0, 65535, 65535, 2**31, 0, 0))
-    with pytest.raises(InputError, match="claims 65535 records|is a broken archive"):
+    with pytest.raises(InputError, match="claims 65535 records"):
         load_model(path, OPTIONS)

@@ -68,7 +68,7 @@ def frozen(network: nn.Module) -> nn.Module:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found: nn.Module = torch.jit.freeze(network, optimize_numerics=False)  # type: ignore[arg-type]
+        found: nn.Module = torch.jit.freeze(network, optimize_numerics=False)
     return found
 
 

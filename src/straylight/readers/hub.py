@@ -62,7 +62,9 @@ def read_timm_folder(spec: str, folder: Path, _: ModelOptions) -> Brought:
         with Budget(spec, size):
             network = build_network(architecture or "", arguments, n_classes)
     except InputError as error:
-        raise InputError(str(error) if spec in str(error) else f"{spec}: {error}") from error
+        raise InputError(
+            str(error) if str(error).startswith(f"{spec} ") else f"{spec}: {error}"
+        ) from error
     notes = load_weights(network, folder)
     channels, side, _width = field(spec, said, "input_size", is_size) or (0, 0, 0)
     mean, std = (tuple(field(spec, said, key, is_numbers) or ()) for key in ("mean", "std"))
@@ -155,7 +157,8 @@ def size_of_weights(spec: str, folder: Path) -> int:
             "not read; save it with save_pretrained(FOLDER), or convert them with "
             "safetensors.torch.save_file."
         )
-    return sum(file.stat().st_size for file in folder.glob("*.safetensors") if file.is_file())
+    pattern = WEIGHTS if (folder / WEIGHTS).is_file() else FILES[-1]
+    return sum(file.stat().st_size for file in folder.glob(pattern) if file.is_file())
 
 
 def read_config(spec: str, folder: Path) -> dict[str, Any]:

@@ -62,6 +62,8 @@ def read_torchscript(spec: str, options: ModelOptions) -> Brought:
     records = read_records(path, lambda name: KEPT.fullmatch(name) is not None)
     if not any(name.startswith(CODE) for name in records):
         raise InputError(PICKLED.format(spec))
+    # The digest is of the file's own records: the text that is written anew depends on Python's version.
+    source = b"".join(name.encode() + records[name] for name in sorted(records))
     records = checked(spec, records)
 
     def wrong() -> str:
@@ -77,7 +79,6 @@ def read_torchscript(spec: str, options: ModelOptions) -> Brought:
         )
 
     try_apart(spec, wrong, sum(map(len, records.values())))
-    source = b"".join(name.encode() + records[name] for name in sorted(records))
     return Brought(Program(Script(frozen(build(records))), source))
 
 
