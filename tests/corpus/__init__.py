@@ -50,6 +50,7 @@ def make_corpus(seed: int = 0) -> list[Case]:
         arrays,
         audits,
         findings,
+        graphs,
         models,
         pictures,
         scans,
@@ -57,7 +58,18 @@ def make_corpus(seed: int = 0) -> list[Case]:
         unfinished,
     )
 
-    families = (pictures, scans, arrays, tables, archives, models, audits, findings, unfinished)
+    families = (
+        pictures,
+        scans,
+        arrays,
+        tables,
+        archives,
+        models,
+        audits,
+        findings,
+        unfinished,
+        graphs,
+    )
     cases: list[Case] = []
     for number, family in enumerate(families):
         cases += family.cases(np.random.default_rng((seed, number)))
