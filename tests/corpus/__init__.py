@@ -53,6 +53,7 @@ def make_corpus(seed: int = 0) -> list[Case]:
         bounds,
         findings,
         manners,
+        graphs,
         models,
         outputs,
         pictures,
@@ -79,6 +80,7 @@ def make_corpus(seed: int = 0) -> list[Case]:
         attacks,
         records,
         outputs,
+        graphs,
     )
     cases: list[Case] = []
     for number, family in enumerate(families):
