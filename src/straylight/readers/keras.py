@@ -165,7 +165,8 @@ ARITHMETIC = {
         "Pad",
     ),
 }
-NUMBER = 2**20  # the largest that a layer's setting may be
+NUMBER = 2**20  # the largest that a setting of a layer may be
+UNBOUNDED = {"seed", "value", "shared_object_id"}  # these size nothing
 
 
 class ChannelsLast(nn.Module):
@@ -289,7 +290,7 @@ def check_numbers(spec: str, table: dict[str, Any]) -> None:
             if (
                 isinstance(item, int | float)
                 and abs(item) > NUMBER
-                and key not in ("seed", "value")
+                and key not in UNBOUNDED
             ):
                 raise InputError(
                     f"{spec} has {quoted(key)} of {item:g}, which no network has, and is not read."
