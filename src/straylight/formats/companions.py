@@ -1,6 +1,6 @@
 """Files that lie beside images and are none: of systems and file servers, and texts."""
 
-from pathlib import PurePosixPath
+from posixpath import basename, splitext
 
 FOLDERS = frozenset({"__macosx", "@eadir", "#recycle", "$recycle.bin", "lost+found"})
 SYSTEM = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "dicomdir", "icon\r"})
@@ -41,6 +41,5 @@ def is_companion(name: str) -> bool:
     >>> is_companion("chest/Thumbs.db"), is_companion("LICENSE"), is_companion("chest/scan.xyz")
     (True, True, False)
     """
-    path = PurePosixPath(name)
-    last = path.name.lower()
-    return last in SYSTEM or last in TEXTS or path.suffix.lower() in SUFFIXES
+    last = basename(name).lower()
+    return last in SYSTEM or last in TEXTS or splitext(last)[1] in SUFFIXES

@@ -1,7 +1,7 @@
 """Image files: found among all that lies in a folder or archive, and the rest named."""
 
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from posixpath import splitext
 
 from PIL import Image
 
@@ -9,7 +9,7 @@ from straylight.errors import quoted
 from straylight.formats.companions import is_companion
 from straylight.formats.containers import TAR, ZIP, Container
 from straylight.formats.dicom import is_dicom
-from straylight.formats.pictures import DICOM_SUFFIXES, FORMATS, NO_PICTURE, SUFFIXES
+from straylight.formats.pictures import DICOM_SUFFIXES, FORMATS, SUFFIXES
 from straylight.images import Skipped
 
 HEAD = 512  # bytes that tell the format
@@ -38,10 +38,11 @@ def find_pictures(container: Container, *, dicom: bool) -> Pictures:
     found: list[str] = []
     reasons: dict[str, str] = {}
     unsure: list[str] = []
-    for name in container.names():
-        if PurePosixPath(name).suffix.lower() in SUFFIXES:
+    every = container.names()
+    for name in every:
+        if splitext(name)[1].lower() in SUFFIXES:
             found.append(name)
-        elif not is_companion(name) and PurePosixPath(name).name != NO_PICTURE:
+        elif not is_companion(name):
             unsure.append(name)
     for name in container.order(unsure):
         reason = _why_none(container, name, dicom)
@@ -54,13 +55,13 @@ def find_pictures(container: Container, *, dicom: bool) -> Pictures:
         Skipped(quoted(name), f"the same as {quoted(first)}, by a link")
         for name, first in container.twice.items()
     ]
-    order = {name: place for place, name in enumerate(container.names())}
+    order = {name: place for place, name in enumerate(every)}
     return Pictures(sorted(found, key=order.__getitem__), (*container.left_out, *others, *again))
 
 
 def _why_none(container: Container, name: str, dicom: bool) -> str | None:
     """Return why a file is no image; None if it is one by its first bytes."""
-    suffix = PurePosixPath(name).suffix.lower()
+    suffix = splitext(name)[1].lower()
     if dicom and suffix in DICOM_SUFFIXES:
         return None
     try:
