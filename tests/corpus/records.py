@@ -1,4 +1,4 @@
-"""Records of ours: the ledger of an unfinished audit, and the file of a study, made to mislead or to cost."""
+"""Records of ours, made to mislead or to cost: ledgers of unfinished audits, and files of studies."""
 
 import json
 from collections.abc import Iterator
