@@ -109,17 +109,8 @@ def run(
         report_skipped(images, tracker)
     wanted = jobs(plan, classifier.class_names)
     needed = {job.method.source for job in wanted}
-    if needed == {"medical"}:
-        raise InputError("every method learns on medical images: give at least one attack.")
-    check_match(classifier, photographs, cohort, training)
-    check_photographs(photographs, cohort.images, training)
     report_duplicates(cohort, tracker)
-    if "medical" in needed:
-        check_training(training, cohort)
-    if any(job.method.attack.threat_model == "T2" for job in wanted):
-        check_public(classifier, public)
-    classifier.check()
-    check_sizes(wanted, plan, classifier, photographs, training)
+    check_inputs(wanted, plan, classifier, photographs, cohort, training, public)
     ball = plan.ball(cohort.images)
     digest = fingerprint(
         plan,
@@ -148,8 +139,8 @@ def run(
     networks: dict[ThreatModel, Classifier] = {"T1": folded}
     adapted = aligned = None
     if "adapted" in needed:
-        found, adapted = adapt(plan, classifier, photographs, folder, tracker)
-        sources["adapted"], aligned = found.images, found.classifier
+        surrogates, adapted = adapt(plan, classifier, photographs, folder, tracker)
+        sources["adapted"], aligned = surrogates.images, surrogates.classifier
     if training is not None:
         sources["medical"] = training
     if public is not None:
@@ -235,6 +226,29 @@ def folder_of(out: object) -> Path:
             f"{quoted(out)} cannot be a folder ({reason_of(error)}): give another (--out)."
         ) from error
     return Path(out)
+
+
+def check_inputs(
+    wanted: list[Job],
+    plan: Plan,
+    classifier: Classifier,
+    photographs: ImageSet,
+    cohort: Cohort,
+    training: ImageSet | None,
+    public: Classifier | None,
+) -> None:
+    """Check that the images fit the classifier and the threat models, and that every attack can run."""
+    sources = {job.method.source for job in wanted}
+    if sources == {"medical"}:
+        raise InputError("every method learns on medical images: give at least one attack.")
+    check_match(classifier, photographs, cohort, training)
+    check_photographs(photographs, cohort.images, training)
+    if "medical" in sources:
+        check_training(training, cohort)
+    if any(job.method.attack.threat_model == "T2" for job in wanted):
+        check_public(classifier, public)
+    classifier.check()
+    check_sizes(wanted, plan, classifier, photographs, training)
 
 
 def check_match(

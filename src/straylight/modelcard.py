@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import torch
 from torch import nn
 
 from straylight.backbones import build_network

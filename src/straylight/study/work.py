@@ -225,7 +225,8 @@ def check_predictions(
         InputError: If not.
     """
     n = len(item.score.transitions)
-    pairs = clean.astype(np.int64) * n + found if clean.shape == found.shape else np.empty(0)
+    same = clean.shape == found.shape
+    pairs = clean.astype(np.int64) * n + found.astype(np.int64) if same else np.empty(0)
     within = bool(((pairs >= 0) & (pairs < n * n)).all())
     counts = np.bincount(pairs.astype(np.int64), minlength=n * n) if within else np.empty(0)
     if counts.tolist() != [count for row in item.score.transitions for count in row]:
