@@ -186,6 +186,6 @@ def side_of(size: object) -> int:
     (224, 224, 0)
     """
     sides = list(size.values()) if isinstance(size, dict) else [size]
-    side = sides[0] if sides and sides.count(sides[0]) == len(sides) else 0
+    side: Any = sides[0] if sides and sides.count(sides[0]) == len(sides) else 0
     whole = isinstance(side, int) and not isinstance(side, bool)
     return side if whole and 0 < side <= LARGEST_SIDE else 0
