@@ -5,7 +5,7 @@ INSTALLED := .venv/.installed
 
 .PHONY: demo test check format install
 demo: $(INSTALLED)
-	$(BIN)/straylight demo --out straylight-demo --force
+	$(BIN)/straylight demo --out straylight-demo
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest

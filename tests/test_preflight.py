@@ -94,8 +94,8 @@ def test_it_is_cheap_repeatable_and_leaves_the_generator_alone() -> None:
     assert torch.equal(torch.rand(3), expected)
     torch.manual_seed(8)
     assert preflight(classifier, cohort, logits) == first
-    # Three passes over 24 images, one of them for a gradient; the rest is the test of normalisations,
-    # which go around this classifier: at most 7 x 16 + 100.
+    # Three passes over 24 images, one of them for a gradient (what is random is not asked for an image
+    # alone); the rest is the test of normalisations, which go around this classifier: at most 7 x 16 + 100.
     assert (passes.forward, passes.backward) == (72, 24)
 
 
