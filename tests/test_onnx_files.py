@@ -173,7 +173,7 @@ def test_a_graph_that_mixes_its_batch_is_refused(tmp_path: Path) -> None:
         ("MatMul", ["g", "v"], ["y"], {}),
     ]
     made = model(mixing, shape=(2, 3, SIDE, SIDE), s=ints(1, 864), v=noise(864, 2))
-    with pytest.raises(InputError, match="gives"):
+    with pytest.raises(InputError, match="takes batches of exactly 2"):
         read_onnx(str(save(made, tmp_path / "m.onnx")), OPTIONS)
 
 
@@ -274,7 +274,7 @@ def test_what_costs_more_than_its_size_is_refused(tmp_path: Path) -> None:
     for nodes, constants in cases:
         path = save(model(nodes, **constants), tmp_path / "m.onnx")
         with pytest.raises(
-            InputError, match=r"too large|far longer|cannot take|not of height|fails"
+            InputError, match=r"too large|far longer|cannot take|not of height|fails|a row for each"
         ):
             read_onnx(str(path), OPTIONS)
 
@@ -301,7 +301,7 @@ def test_what_is_not_plain_is_refused_by_name(tmp_path: Path) -> None:
     custom.graph.node[0].domain = "com.evil"
     functions = model(flat)
     functions.functions.add(name="Flatten", domain="")
-    half = model([("Mul", ["x", "k"], ["t"], {}), *flat], k=np.float16(1))
+    half = model([("Mul", ["x", "k"], ["y"], {})], k=np.float16(1))
     cases = {
         "uses Flatten of com.evil": custom,
         "functions of its own": functions,

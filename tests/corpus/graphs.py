@@ -26,7 +26,8 @@ def graph(nodes: list[Any], side: int = 8, **constants: Any) -> bytes:  # noqa: 
 def field(number: int, data: bytes) -> bytes:
     """A field of bytes in protobuf's wire format."""
     head = b""
-    for value in (number << 3 | 2, len(data)):
+    for number_or_length in (number << 3 | 2, len(data)):
+        value = number_or_length
         while value > 127:
             head, value = head + bytes([value & 127 | 128]), value >> 7
         head += bytes([value])

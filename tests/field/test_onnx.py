@@ -1,6 +1,5 @@
 """Field reports about ONNX files, each through `load_model`."""
 
-import re
 from pathlib import Path
 
 import numpy as np
@@ -69,7 +68,7 @@ def test_case_14_two_outputs(tmp_path: Path) -> None:
     soft = model([*nodes, ("Softmax", ["y"], ["s"], {})], outputs=("s", "y"), **WEIGHTS)
     assert torch.equal(logits(soft, tmp_path / "m.onnx"), alone)
     two = model([*nodes, ("Neg", ["y"], ["z"], {})], outputs=("y", "z"), **WEIGHTS)
-    with pytest.raises(InputError, match=r"2 outputs that may be .* extract_model"):
+    with pytest.raises(InputError, match=r"2 outputs that may be .*extract_model"):
         logits(two, tmp_path / "m.onnx")
 
 
@@ -99,7 +98,7 @@ def test_hostile_1_no_name_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     for place in ("domain", "op_type"):
         bad = classifier()
         setattr(bad.graph.node[0], place, code)
-        with pytest.raises(InputError, match=re.escape('uses x", None) or')):
+        with pytest.raises(InputError, match=r'uses .*x", None\) or '):
             logits(bad, tmp_path / "m.onnx")
     assert not (tmp_path / "executed").exists()
 

@@ -154,11 +154,12 @@ def tile(x: Tensor, repeats: Tensor) -> Tensor:
 
 
 def constant_of_shape(target: Tensor, *, value: Tensor | None = None) -> Tensor:
-    fill = torch.zeros(1) if value is None else value
-    if fill.numel() != 1:
-        raise Refused("has a ConstantOfShape without one value")
     sides = [int(n) for n in target.reshape(-1).tolist()]
-    return torch.full(sides, fill.reshape(()).item(), dtype=fill.dtype)
+    if value is None:
+        return torch.zeros(sides)
+    if value.numel() != 1:
+        raise Refused("has a ConstantOfShape without one value")
+    return torch.full(sides, value.reshape(()).item(), dtype=value.dtype)
 
 
 def numbers_from(start: Tensor, limit: Tensor, delta: Tensor) -> Tensor:
