@@ -110,7 +110,7 @@ def run(
     wanted = jobs(plan, classifier.class_names)
     needed = {job.method.source for job in wanted}
     report_duplicates(cohort, tracker)
-    check_inputs(wanted, plan, classifier, photographs, cohort, training, public)
+    check_inputs(wanted, plan, classifier, photographs, cohort, training=training, public=public)
     ball = plan.ball(cohort.images)
     digest = fingerprint(
         plan,
@@ -234,6 +234,7 @@ def check_inputs(
     classifier: Classifier,
     photographs: ImageSet,
     cohort: Cohort,
+    *,
     training: ImageSet | None,
     public: Classifier | None,
 ) -> None:

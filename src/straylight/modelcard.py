@@ -165,8 +165,8 @@ def load_classifier(folder: str | Path) -> Classifier:
             network = card.build()
     except InputError as error:
         raise InputError(f"{root / 'model.json'}: {error}") from error
-    check_weights(root, card)
     load_weights(network, root / WEIGHTS)
+    check_weights(root, card)
     return card.classifier(network, str(folder), [root / CARD_FILE, root / WEIGHTS])
 
 

@@ -45,9 +45,10 @@ def brightness(sign: float = 1.0) -> Classifier:
 
 
 def cohort_of(levels: tuple[int, int] = (110, 150)) -> Cohort:
-    """Twenty flat images of each of two shades."""
+    """Twenty images of each of two shades, with one darker row."""
     shades = torch.tensor(levels).repeat_interleave(20) + torch.arange(40) % 5
-    pixels = shades.to(torch.uint8)[:, None, None, None].expand(40, *SHAPE).contiguous()
+    pixels = shades.to(torch.uint8)[:, None, None, None].expand(40, *SHAPE).clone()
+    pixels[:, :, 0] -= 1
     return Cohort(ImageSet(pixels, "shades"), torch.arange(2).repeat_interleave(20), NAMES)
 
 

@@ -6,6 +6,7 @@ from straylight.images import ImageSet
 from straylight.preflight.finding import Finding
 
 CHUNK = 256  # images that are looked at together
+FEW = 0.01  # of the images: so many may show nothing, as black frames do
 SPARSE = 16  # of so many rows and columns, one is looked at first
 
 
@@ -14,7 +15,7 @@ def check_images(images: ImageSet) -> Iterator[Finding]:
     even = sum(count_even(images, start) for start in range(0, len(images), CHUNK))
     if even:
         yield Finding(
-            "warning",
+            "warning" if even > FEW * len(images) else "note",
             "images",
             f"{even} of {len(images)} images have one value in all pixels, so they show nothing: see how "
             "they are read (of DICOM, the window; of 16 bits, the range), or leave them out.",
