@@ -165,8 +165,11 @@ def test_a_portable_map_holds_one_image(kind: bytes) -> None:
 
 
 def big_endian(file: FileDataset) -> bytes:
-    file.file_meta.TransferSyntaxUID = ExplicitVRBigEndian
-    return written(file)
+    bare = Dataset()  # of no byte order yet
+    bare.update(file)
+    bare.file_meta = file.file_meta
+    bare.file_meta.TransferSyntaxUID = ExplicitVRBigEndian
+    return written(bare)
 
 
 def test_a_big_endian_palette_has_its_own_colours() -> None:
