@@ -3,6 +3,7 @@
 LARGEST = 2**29  # bytes of one file: what is larger is no image that a classifier takes
 HARMLESS = 2**24  # bytes that may come out of any file, however small
 RATIO = 100  # images pack to a tenth at best; zeros to a thousandth
+HARMLESS_SAMPLES = 2**26  # values of an image, of one byte, however small its file
 LARGEST_SIDE = 2**12  # pixels of a classifier's images
 
 

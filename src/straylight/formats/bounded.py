@@ -2,11 +2,17 @@
 
 import io
 
-from straylight.limits import HARMLESS, READ_AGAIN
+from straylight.limits import HARMLESS, HARMLESS_SAMPLES, RATIO, READ_AGAIN
 
 
 class TooCostlyError(Exception):
     """A file that asks for more work than an image does."""
+
+
+def check_proportion(samples: int, data: bytes) -> None:
+    """Raise `TooCostlyError` if an image claims more bytes of values than a file of its size holds."""
+    if samples > max(HARMLESS_SAMPLES, RATIO * len(data)):
+        raise TooCostlyError(f"claims more than {RATIO} times as much as a file of its size holds")
 
 
 class Bounded(io.BytesIO):

@@ -3,7 +3,7 @@
 import re
 import struct
 
-from straylight.formats.bounded import TooCostlyError
+from straylight.formats.bounded import TooCostlyError, check_proportion
 from straylight.limits import (
     FREE_SCANS,
     J2K_BLOCK,
@@ -30,9 +30,18 @@ def check_codestream(data: bytes) -> None:
         _check_jpeg2000(data, start)
 
 
-def depth_of(data: bytes) -> tuple[int, bool]:
-    """Return the bits of the first component of JPEG 2000, and whether it is signed."""
-    depth = data[data.find(_START) + 42]
+def depths_of(data: bytes) -> tuple[int, bool]:
+    """Return the bits of the components of JPEG 2000, and whether they are signed.
+
+    Raises:
+        ValueError: If one has others than another.
+    """
+    start = data.find(_START)
+    (n,) = struct.unpack_from(">H", data, start + 40)
+    depths = {*data[start + 42 : start + 42 + 3 * n : 3]}
+    if len(depths) != 1:
+        raise ValueError("has components of different depths: save it with one depth")
+    (depth,) = depths
     return (depth & 0x7F) + 1, bool(depth & 0x80)
 
 
@@ -48,6 +57,7 @@ def _check_jpeg(data: bytes) -> None:
         if code in _FRAMES and place + 8 <= len(data):
             height, width, components = struct.unpack_from(">HHB", data, place + 3)
             pixels = max(pixels, height * width)
+            check_proportion(pixels * components, data)
             free = FREE_SCANS.get(components, MOST_FREE_SCANS)
         scans += code == _SCAN
         if segments > SEGMENTS or (scans - free) * pixels > WORK:
@@ -65,6 +75,10 @@ def _check_jpeg2000(data: bytes, start: int) -> None:
                 ">HIIIIIIII", data, place + 4
             )
             (components,) = struct.unpack_from(">H", data, place + 38)
+            deep = any(
+                depth & 0x7F > 7 for depth in data[place + 40 : place + 40 + 3 * components : 3]
+            )
+            check_proportion((width - left) * (height - top) * components * (1 + deep), data)
             columns = -(-(width - x) // max(1, across))
             tiles = columns * -(-(height - y) // max(1, down))
             area = min(across, width - left) * min(down, height - top)

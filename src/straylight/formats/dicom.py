@@ -21,7 +21,7 @@ from straylight.formats.bounded import TooCostlyError
 from straylight.formats.dicom_file import is_dicom, open_dicom
 from straylight.formats.dicom_grey import grey_of
 from straylight.formats.dicom_pixels import check_pixels, stored_pixels
-from straylight.formats.dicom_values import Refused, needed, whole_of, word_of
+from straylight.formats.dicom_values import Refused, needed, swap_palettes, whole_of, word_of
 from straylight.formats.levels import BeyondNumbersError, spread, to_8_bits
 from straylight.formats.window import Window
 from straylight.ranges import STORED, ValueRange
@@ -129,6 +129,8 @@ def _silenced() -> Iterator[None]:
 def _picture(dataset: FileDataset, view: DicomView) -> tuple[Image.Image, ValueRange]:
     """Decode one frame."""
     frames = whole_of(dataset, "NumberOfFrames") or 1
+    if frames < 1:
+        raise Refused("is broken DICOM (NumberOfFrames)")
     if frames > 1 and view.frame < 0:
         raise Refused(f"has {frames} frames: choose one with --reading frame=K")
     if view.frame >= frames > 1:
@@ -140,9 +142,13 @@ def _picture(dataset: FileDataset, view: DicomView) -> tuple[Image.Image, ValueR
     if (needed(dataset, "SamplesPerPixel") == 1) == (kind in COLOUR):
         raise Refused("is broken DICOM (SamplesPerPixel)")
     dataset.PhotometricInterpretation = kind
+    if kind in COLOUR and whole_of(dataset, "PlanarConfiguration") is None:
+        dataset.PlanarConfiguration = 0
     syntax = UID(dataset.file_meta.TransferSyntaxUID)
     values = stored_pixels(dataset, frame, frames, syntax)
     if kind == PALETTE:
+        if not syntax.is_little_endian:
+            swap_palettes(dataset)
         colours = apply_color_lut(values, dataset)
         return _colour(colours, 8 * colours.dtype.itemsize)
     if values.ndim == 3:  # pydicom has made YBR to RGB
@@ -166,4 +172,6 @@ def _failure_of(dataset: FileDataset | None, error: Exception) -> str:
             f"is broken, or compressed in a way ({syntax.name}) that nothing installed here reads: "
             "'pip install straylight[dicom]' reads more of them"
         )
+    if isinstance(error, EOFError):
+        return "is DICOM that is cut short"
     return f"is broken DICOM ({type(error).__name__})"

@@ -12,6 +12,7 @@ from pydicom.tag import Tag
 from pydicom.uid import (
     UID,
     DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
 )
@@ -60,6 +61,8 @@ def open_dicom(data: bytes) -> FileDataset:
     stream = Bounded(data, DICOM_STEPS)
     stream.seek(PREAMBLE + len(MAGIC))
     meta = read_dataset(stream, False, True, stop_when=lambda tag, *_: tag >> 16 != 2)
+    if "TransferSyntaxUID" not in meta:
+        return _open_bare(data)
     if meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
         inflated = Bounded(_inflate(data, stream.tell()), DICOM_STEPS)
         dataset = read_dataset(inflated, False, True, specific_tags=[Tag(name) for name in TAGS])
@@ -80,7 +83,7 @@ def _inflate(data: bytes, start: int) -> bytes:
 
 
 def _open_bare(data: bytes) -> FileDataset:
-    """Read a file without a preamble, in which it must fit that the pixels are as long as they say."""
+    """Read a file without its meta header, in which it must fit that the pixels are as long as they say."""
     if not is_dicom(data):
         raise InvalidDicomError
     stream = Bounded(data, DICOM_STEPS)
@@ -88,16 +91,17 @@ def _open_bare(data: bytes) -> FileDataset:
     if "TransferSyntaxUID" in dataset.file_meta:
         return dataset
     if "PixelData" not in dataset:
-        raise Refused("a DICOM file without a preamble and without pixel data")
+        raise Refused("is DICOM without its meta header, and without pixel data")
     if dataset["PixelData"].is_undefined_length:
-        raise Refused("a DICOM file without a preamble, which does not say how it is compressed")
+        raise Refused("is DICOM without its meta header, which would say how it is compressed")
     bits = needed(dataset, "BitsAllocated") * needed(dataset, "SamplesPerPixel")
     frames = int(dataset.get("NumberOfFrames") or 1)
     expected = -(-needed(dataset, "Rows") * needed(dataset, "Columns") * frames * bits // 8)
     if not expected <= len(dataset.PixelData) <= expected + 1:
-        raise Refused("a DICOM file without a preamble, and not as long as it says")
-    implicit, _ = dataset.original_encoding
-    return _as_file(dataset, ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian)
+        raise Refused("is DICOM without its meta header, and its pixels are not as long as it says")
+    implicit, little = dataset.original_encoding
+    explicit = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
+    return _as_file(dataset, ImplicitVRLittleEndian if implicit else explicit)
 
 
 def _as_file(dataset: Dataset, syntax: UID) -> FileDataset:

@@ -10,6 +10,7 @@ from PIL import Image
 from pydicom import Dataset
 from pydicom.encaps import encapsulate, get_frame
 from pydicom.pixels import pixel_array
+from pydicom.pixels.utils import get_expected_length
 from pydicom.uid import UID, RLELossless
 
 from straylight.formats.codestreams import check_codestream
@@ -17,6 +18,8 @@ from straylight.formats.dicom_values import Refused, needed, whole_of
 from straylight.limits import FRAGMENTS
 
 ITEM, DELIMITER = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
+STARTS = (b"\xff\xd8\xff", b"\xff\x4f\xff\x51")  # of JPEG and JPEG 2000
+RUNS = b"\x40\0\0\0"  # the second number of run lengths: where the first plane begins
 ALLOCATED = (1, 8, 16, 32)
 
 
@@ -41,6 +44,7 @@ def stored_pixels(dataset: Dataset, frame: int, frames: int, syntax: UID) -> NDA
         Refused: If it asks for more work than an image does.
         Exception: Of many kinds, if it is broken.
     """
+    kind = str(dataset.PhotometricInterpretation)
     if syntax.is_compressed and syntax.is_encapsulated:
         data = _compressed(dataset, frame, frames)
         if syntax == RLELossless:
@@ -53,15 +57,27 @@ def stored_pixels(dataset: Dataset, frame: int, frames: int, syntax: UID) -> NDA
             if name in dataset:
                 del dataset[name]
         return np.asarray(pixel_array(dataset, index=frame))
+    _check_length(dataset, frames)
     values = np.asarray(pixel_array(dataset, index=frame, correct_unused_bits=False))
-    return values if values.ndim == 3 else _of_high_bit(values, dataset)
+    return _of_high_bit(values, dataset, kind)
 
 
-def _of_high_bit(values: NDArray[Any], dataset: Dataset) -> NDArray[Any]:
+def _check_length(dataset: Dataset, frames: int) -> None:
+    """Raise `Refused` unless uncompressed pixels are as many as the frames that the file says."""
+    expected, there = get_expected_length(dataset), len(dataset.PixelData)
+    if there < expected:
+        raise Refused(f"has pixel data that are cut short: {there} bytes of {expected}")
+    if there >= expected + expected // frames:
+        raise Refused(f"holds more images than it says (NumberOfFrames is {frames})")
+
+
+def _of_high_bit(values: NDArray[Any], dataset: Dataset, kind: str) -> NDArray[Any]:
     """Cut off the bits beside the stored ones: overlays, or what a writer left there."""
     stored, size = needed(dataset, "BitsStored"), 8 * values.dtype.itemsize
     if stored == size or needed(dataset, "BitsAllocated") == 1:
         return values
+    if values.ndim == 3 and kind != "RGB":  # its colours are made over already
+        raise Refused(f"has colours ({kind}) of {stored} of {size} bits")
     high = whole_of(dataset, "HighBit")
     high = stored - 1 if high is None else high
     if not stored - 1 <= high < size:
@@ -73,21 +89,26 @@ def _of_high_bit(values: NDArray[Any], dataset: Dataset) -> NDArray[Any]:
 def _compressed(dataset: Dataset, frame: int, frames: int) -> bytes:
     """Return the compressed bytes of one frame."""
     data = bytes(dataset.PixelData)
-    _check_fragments(data)
+    _check_fragments(data, frames)
     tables = [dataset.get(name) for name in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths")]
     offsets = (tables[0], tables[1]) if all(tables) else None
     found = get_frame(data, frame, number_of_frames=frames, extended_offsets=offsets)
     return bytes(found)
 
 
-def _check_fragments(data: bytes) -> None:
-    """Raise `Refused` if compressed pixels come in more pieces than frames do."""
-    place, n = 0, 0
+def _check_fragments(data: bytes, frames: int) -> None:
+    """Raise `Refused` if compressed pixels come in more pieces than frames do, or are more images."""
+    place, n, images = 0, 0, 0
     while data[place : place + 4] == ITEM and place + 8 <= len(data):
+        start = place + 8
         place += 8 + int(struct.unpack_from("<I", data, place + 4)[0])
         n += 1
         if n > FRAGMENTS:
             raise Refused(f"has pixels in more than {FRAGMENTS} pieces")
+        begins = data.startswith(STARTS, start) or data[start + 4 : start + 8] == RUNS
+        images += n > 1 and begins  # the first piece is the table of offsets
+    if images > frames:
+        raise Refused(f"holds more images than it says (NumberOfFrames is {frames})")
 
 
 def _from_runs(data: bytes, dataset: Dataset) -> NDArray[Any]:
@@ -107,11 +128,10 @@ def _from_runs(data: bytes, dataset: Dataset) -> NDArray[Any]:
         flat = Image.frombytes("L", (rows * columns, 1), data[start:end], "packbits", "L")
         planes.append(np.asarray(flat).reshape(rows, columns))
     raw = np.stack(planes, -1).reshape(rows, columns, samples, size)  # most significant byte first
-    kind = "i" if needed(dataset, "PixelRepresentation") and samples == 1 else "u"
-    values = np.ascontiguousarray(raw).view(f">{kind}{size}")[..., 0].astype(f"{kind}{size}")
-    if samples == 1:
-        return _of_high_bit(values[..., 0], dataset)
-    return _to_rgb(values, str(dataset.PhotometricInterpretation))
+    sign = "i" if needed(dataset, "PixelRepresentation") and samples == 1 else "u"
+    values = np.ascontiguousarray(raw).view(f">{sign}{size}")[..., 0].astype(f"{sign}{size}")
+    kind = str(dataset.PhotometricInterpretation)
+    return _of_high_bit(values[..., 0] if samples == 1 else _to_rgb(values, kind), dataset, kind)
 
 
 def _to_rgb(values: NDArray[Any], kind: str) -> NDArray[Any]:

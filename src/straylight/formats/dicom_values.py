@@ -158,10 +158,25 @@ def integers_of(
     packed = bits <= 8 and n <= len(data) <= n + 1 and n > 1
     entries = np.frombuffer(data[: len(data) // 2 * 2], "<u2" if little else ">u2")
     if packed:
-        entries = np.frombuffer(data, np.uint8)
+        # Two entries are one word, the first of them its lower half.
+        entries = np.frombuffer(data if little else _swapped(data), np.uint8)
     if len(entries) < n:
         raise Refused(f"has a {name} of fewer entries than it says")
     return entries[:n].astype(np.intp)
+
+
+def swap_palettes(dataset: Dataset) -> None:
+    """Turn the palettes of a big-endian file over: pydicom takes their words as they lie there."""
+    for colour in ("Red", "Green", "Blue"):
+        name = f"{colour}PaletteColorLookupTableData"
+        table = value_of(dataset, name)
+        if isinstance(table, bytes):
+            setattr(dataset, name, _swapped(table))
+
+
+def _swapped(data: bytes) -> bytes:
+    """Return words with their two bytes swapped; a byte behind them is left out."""
+    return np.frombuffer(data[: len(data) // 2 * 2], "<u2").byteswap().tobytes()
 
 
 def needed_number(part: Any, name: str) -> float:  # noqa: ANN401

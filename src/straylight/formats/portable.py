@@ -54,7 +54,11 @@ def read_portable(
     channels = 3 if kind in COLOUR else 1
     body = data[place + 1 :]
     values = _bits(body, width, height) if kind == BITS else _values(body, kind, most)
-    values = values[: width * height * channels]
+    pixels = width * height * channels
+    used = -(-width // 8) * height if kind == BITS else pixels * (2 if most > 255 else 1)
+    if measured and (len(values) > pixels if kind in PLAIN else body[used:].strip(b"\0 \t\r\n")):
+        raise ValueError("holds several images, or more than it says: save each by itself")
+    values = values[:pixels]
     if len(values) < width * height * channels or values.max() > most:
         raise ValueError("is a portable map that is cut off, or has values above its white")
     shaped = values.reshape((height, width, channels) if channels > 1 else (height, width))

@@ -1,23 +1,23 @@
 """Pictures in ordinary formats, opened within bounds: the right page, opaque, of any depth."""
 
 import warnings
+import zlib
 from contextlib import nullcontext
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from straylight.errors import reason_of
-from straylight.formats.bounded import Bounded, TooCostlyError
-from straylight.formats.codestreams import check_codestream, depth_of
+from straylight.formats.bounded import Bounded, TooCostlyError, check_proportion
+from straylight.formats.codestreams import check_codestream, depths_of
 from straylight.formats.dicom import DicomView
 from straylight.formats.gifs import count_images
-from straylight.formats.levels import grey_levels
+from straylight.formats.levels import grey_levels, spread, to_8_bits
 from straylight.formats.portable import is_portable, read_portable
-from straylight.formats.tiffs import check_directories
+from straylight.formats.tiffs import UNREAD, check_directories, check_planes
 from straylight.formats.unheard import unheard
 from straylight.limits import LARGEST_EXIF, LARGEST_RUN_WIDTH, PICTURE_STEPS, WORK
-from straylight.ranges import EIGHT_BITS, UPPER_BITS, ValueRange
+from straylight.ranges import EIGHT_BITS, STORED, UPPER_BITS, ValueRange
 
 # Pillow reads many more, and runs Ghostscript for some of them.
 PILLOW = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "TIFF", "WEBP")
@@ -26,6 +26,7 @@ JPEG_2000 = (b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  \r\n\x87\n")
 SEVERAL = "has several pages or frames: choose one with --reading frame=K"
 BITS_PER_SAMPLE, PHOTOMETRIC, SAMPLE_FORMAT = 258, 262, 339  # tags of TIFF
 LEAST_IS_WHITE, GREATEST_IS_WHITE, SIGNED = 0, 1, 2
+GREY_ALPHA_16, RGBA_8 = b"\x10\x04", b"\x08\x06"  # depth and colours of PNG
 DARK = 63  # of 255: the greatest value of 16-bit colours that were filled with 14 bits
 
 
@@ -53,18 +54,23 @@ def read_raster(
             _check_structure(data, view)
             # libtiff prints every fault that it finds.
             quiet = unheard() if data.startswith(TIFF) else nullcontext()
-            with quiet, Image.open(Bounded(data, PICTURE_STEPS), formats=PILLOW) as image:
+            with (
+                quiet,
+                Image.open(Bounded(_halved(data, view), PICTURE_STEPS), formats=PILLOW) as image,
+            ):
                 if view is not None:
                     _choose_page(image, view, data, largest)
+                check_planes(image)
+                size = 2 if image.mode.startswith("I;16") else 1
+                check_proportion(image.width * image.height * len(image.getbands()) * size, data)
                 if len(image.info.get("exif", b"")) > LARGEST_EXIF:
                     raise TooCostlyError("has notes of a camera that are longer than any")
-                upright = ImageOps.exif_transpose(image)
-                upright.load()
-                return (
-                    (upright, EIGHT_BITS) if view is None else _measured(image, upright, view, data)
-                )
+                # In place: a copy would double its memory.
+                ImageOps.exif_transpose(image, in_place=True)
+                return (image, EIGHT_BITS) if view is None else _measured(image, view, data)
         except UnidentifiedImageError:
-            raise ValueError("no image of a known format") from None
+            known = UNREAD if data.startswith(TIFF) else "no image of a known format"
+            raise ValueError(known) from None
         except MemoryError:
             raise ValueError("too large") from None
         except Exception as error:
@@ -82,6 +88,22 @@ def _check_structure(data: bytes, view: DicomView | None) -> None:
         width = abs(int.from_bytes(data[18:22], "little", signed=True))
         if data[30:34] in (b"\1\0\0\0", b"\2\0\0\0") and width > LARGEST_RUN_WIDTH:
             raise TooCostlyError("is a bitmap of run lengths that is wider than any")
+
+
+def _halved(data: bytes, view: DicomView | None) -> bytes:
+    """Return a PNG of 16-bit grey with alpha as RGBA, which are its upper and lower halves.
+
+    Pillow would keep the upper ones. The file differs in nothing but its header.
+    """
+    if view is None or not _is_grey_with_alpha(data):
+        return data
+    head = b"IHDR" + data[16:24] + RGBA_8 + data[26:29]
+    return data[:12] + head + zlib.crc32(head).to_bytes(4, "big") + data[33:]
+
+
+def _is_grey_with_alpha(data: bytes) -> bool:
+    """Tell a PNG of 16-bit grey with alpha."""
+    return data.startswith(b"\x89PNG") and data[24:26] == GREY_ALPHA_16
 
 
 def _choose_page(image: Image.Image, view: DicomView, data: bytes, largest: int) -> None:
@@ -127,19 +149,22 @@ def _has_page(image: Image.Image, page: int) -> bool:
     return True
 
 
-def _measured(
-    opened: Image.Image, image: Image.Image, view: DicomView, data: bytes
-) -> tuple[Image.Image, ValueRange]:
+def _measured(image: Image.Image, view: DicomView, data: bytes) -> tuple[Image.Image, ValueRange]:
     """Bring a medical image to 8 bits, if it is not, or refuse what has no one meaning."""
-    tags = getattr(opened, "tag_v2", {})
+    if image.format == "JPEG2000":
+        return _at_own_depth(image, view, *depths_of(data))
+    if _is_grey_with_alpha(data):
+        values = np.asarray(image).view(">u2").astype(np.uint16)
+        _check_opaque(bool((values[..., 1] == 2**16 - 1).all()))
+        grey, told = grey_levels(values[..., 0], view.as_window())
+        return Image.fromarray(grey), told
+    tags = getattr(image, "tag_v2", {})
     bits = max(np.atleast_1d(tags.get(BITS_PER_SAMPLE, (1,))), default=1)
-    deep_png = opened.format == "PNG" and data[24:25] == b"\x10"
+    deep_png = image.format == "PNG" and data[24:25] == b"\x10"
     if image.mode.startswith("I;16") or (image.mode == "I" and (deep_png or bits == 16)):
         values = np.asarray(image)
-        if opened.format == "JPEG2000":
-            values = _at_own_depth(values, data)
-        if opened.info.get("transparency") is not None:
-            _check_opaque(values != opened.info["transparency"])
+        if image.info.get("transparency") is not None:
+            _check_opaque(bool((values != image.info["transparency"]).all()))
         grey, told = grey_levels(values, view.as_window())
         # Pillow turns only values of 8 bits over.
         return Image.fromarray(
@@ -149,14 +174,18 @@ def _measured(
         return _signed_bytes(image, view, plain=tags.get(PHOTOMETRIC) == GREATEST_IS_WHITE)
     if image.mode in ("I", "F"):
         raise ValueError("has values of 32 bits: save it with 8 or 16")
-    if image.has_transparency_data:
-        _check_opaque(np.asarray(image.convert("RGBA").getchannel("A")) == 255)
-    if not (deep_png or bits > 8):
-        return image, EIGHT_BITS
-    # Pillow takes the upper half of colours of 16 bits.
+    _check_opaque(_is_opaque(image))
+    return _upper_bits(image, 16) if deep_png or bits > 8 else (image, EIGHT_BITS)
+
+
+def _upper_bits(image: Image.Image, bits: int) -> tuple[Image.Image, ValueRange]:
+    """Return colours of which Pillow took the upper 8 bits, unless that left next to nothing."""
+    # Of grey with alpha it is the same.
     if np.asarray(image.convert("RGB").getextrema()).max() <= DARK:
-        raise ValueError("has colours of 16 bits that are filled with fewer: save it with 8 bits")
-    return image, ValueRange(UPPER_BITS, 0.0, 65535.0)
+        raise ValueError(
+            f"has colours of {bits} bits that are filled with fewer: save it with 8 bits"
+        )
+    return image, ValueRange(UPPER_BITS, 0.0, 2.0**bits - 1)
 
 
 def _signed_bytes(
@@ -169,15 +198,40 @@ def _signed_bytes(
     return Image.fromarray(grey), told
 
 
-def _at_own_depth(values: NDArray[np.uint16], data: bytes) -> NDArray[np.int32]:
-    """Undo what Pillow does to JPEG 2000: values shifted up to 16 bits, and none below zero."""
-    bits, signed = depth_of(data)
-    return (values.astype(np.int32) >> 16 - bits) - (signed << bits - 1)
+def _at_own_depth(
+    image: Image.Image, view: DicomView, bits: int, signed: bool
+) -> tuple[Image.Image, ValueRange]:
+    """Undo what Pillow does to JPEG 2000: values shifted to 8 or 16 bits, and none below zero."""
+    if image.mode == "I;16" or (image.mode == "L" and signed):
+        size = 16 if image.mode == "I;16" else 8
+        values = (np.asarray(image).astype(np.int32) >> size - bits) - (signed << bits - 1)
+        grey, told = grey_levels(values, view.as_window())
+        return Image.fromarray(grey), told
+    if signed:
+        raise ValueError("has signed values that are not grey")
+    _check_opaque(_is_opaque(image))
+    if bits > 8 and image.mode == "LA":
+        raise ValueError("is grey of more than 8 bits with alpha: save it without alpha")
+    if bits >= 8:
+        return _upper_bits(image, bits) if bits > 8 else (image, EIGHT_BITS)
+    if image.mode not in ("L", "RGB"):
+        raise ValueError("has fewer than 8 bits that are neither grey nor RGB: save it with 8")
+    told = ValueRange(STORED, 0.0, 2.0**bits - 1)
+    values = np.asarray(image) >> 8 - bits
+    return Image.fromarray(to_8_bits(values, spread(told.darkest, told.lightest))), told
 
 
-def _check_opaque(opaque: NDArray[np.bool_]) -> None:
+def _is_opaque(image: Image.Image) -> bool:
+    """Return whether nothing shows through a picture."""
+    if not image.has_transparency_data:
+        return True
+    whole = image if "A" in image.getbands() else image.convert("RGBA")
+    return whole.getextrema()[-1] == (255, 255)
+
+
+def _check_opaque(opaque: bool) -> None:
     """Raise a ValueError if a picture shows through."""
-    if not opaque.all():
+    if not opaque:
         raise ValueError(
             "is transparent in places: put it on a background, and save it without alpha"
         )

@@ -2,12 +2,22 @@
 
 import struct
 
+import numpy as np
+from PIL import Image
+
 from straylight.formats.bounded import TooCostlyError
 from straylight.limits import TIFF_DIRECTORIES, TIFF_TAGS, TIFF_VALUES, WORK
 
 BYTES = (1, 2, 6, 7)  # types that stay bytes
 NUMBERS = {3: "H", 4: "I", 16: "Q"}
 WIDTH, HEIGHT, COMPRESSION, ROWS, TILE_WIDTH, TILE_HEIGHT = 256, 257, 259, 278, 322, 323
+BITS, PHOTOMETRIC, FILL_ORDER, PLANES = 258, 262, 266, 284
+RAW, SEPARATE = 1, 2
+PLAIN = (1, 2, 3, 5)  # grey, RGB, palettes, CMYK
+UNREAD = (
+    "is a TIFF that is broken or of an unusual kind: save it as grey or RGB of 8 or 16 bits a value, "
+    "without sign and alpha"
+)
 JPEG = (6, 7)
 SCAN, COMPONENTS = b"\xff\xda\0", 4
 
@@ -54,3 +64,15 @@ def _check_scans(data: bytes, tags: dict[int, int]) -> None:
     scanned = data.count(SCAN) * min(across, width) * min(down, height)
     if scanned > COMPONENTS * width * height + WORK:
         raise TooCostlyError("asks for more work than an image of its size")
+
+
+def check_planes(image: Image.Image) -> None:
+    """Raise a ValueError for planes that Pillow puts together wrongly: it takes all for plain bytes."""
+    tags = getattr(image, "tag_v2", {})
+    if tags.get(PLANES) != SEPARATE or tags.get(COMPRESSION, RAW) != RAW:
+        return
+    plain = tags.get(PHOTOMETRIC) in PLAIN and tags.get(FILL_ORDER, 1) == 1
+    if not plain or set(np.atleast_1d(tags.get(BITS, (1,)))) != {8}:
+        raise ValueError(
+            "is a TIFF of separate planes: save it with the values of a pixel together"
+        )
