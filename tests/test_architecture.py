@@ -73,6 +73,7 @@ ATTACKER = [
     "bounded",
     "classifier",
     "contract",
+    "naming",
     "errors",
     "files",
     "images",

@@ -146,7 +146,7 @@ def test_no_name_is_stored(folder: Path, photos: Path) -> None:
     load_natural(photos, SHAPE)
     load_natural(pack(photos, "zip"), SHAPE)
     files = [path for path in folder.rglob("*") if path.is_file()]
-    assert len(files) == 4  # pixels, info and two notes
+    assert len(files) == 5  # pixels, info, digests and two notes
     kept = b"".join(str(f.relative_to(folder)).encode() + f.read_bytes() for f in files).lower()
     for word in (b"holiday", b"aaa", b"zzz", b"photos", b"packed"):
         assert word not in kept
@@ -195,7 +195,7 @@ def test_a_folder_that_cannot_be_used_means_no_cache_and_one_line(
         assert "set STRAYLIGHT_CACHE to another folder, or give --no-cache" in message
         assert "\n" not in message
     assert not finished(folder)
-    assert not list(folder.glob("partial-*"))
+    assert not list(folder.glob(f"{cache.SCRATCH}/partial-*"))
 
 
 def test_a_file_that_cannot_be_read_means_no_cache(folder: Path, photos: Path) -> None:
@@ -215,7 +215,7 @@ def test_a_file_that_cannot_be_read_means_no_cache(folder: Path, photos: Path) -
 
 
 def test_what_a_killed_process_left_is_removed_in_time(folder: Path, photos: Path) -> None:
-    old, new = folder / "partial-old", folder / "partial-new"
+    old, new = (folder / cache.SCRATCH / name for name in ("partial-old", "partial-new"))
     for left in (old, new):
         left.mkdir(parents=True)
         (left / cache.PIXELS).write_bytes(b"half")
@@ -278,11 +278,13 @@ def test_a_process_that_is_killed_half_way_leaves_nothing_to_read(
     folder: Path, photos: Path, tmp_path: Path, expected: str
 ) -> None:
     process = start(photos, tmp_path / "never")
-    while not any(path.stat().st_size for path in folder.glob("partial-*/whole/pixels.npy")):
+    while not any(
+        path.stat().st_size for path in folder.glob(f"{cache.SCRATCH}/partial-*/whole/pixels.npy")
+    ):
         time.sleep(0.001)
     os.kill(process, signal.SIGKILL)
     assert os.WTERMSIG(os.waitpid(process, 0)[1]) == signal.SIGKILL
-    assert len(list(folder.glob("partial-*"))) == 1
+    assert len(list(folder.glob(f"{cache.SCRATCH}/partial-*"))) == 1
     assert not finished(folder)
     assert load_natural(photos, (3, 64, 64)).sha256 == expected
     assert len(finished(folder)) == 1
@@ -299,7 +301,7 @@ def test_a_disk_that_is_full_half_way_means_no_cache(
     assert digest == expected
     assert message.startswith("photographs are not cached ([Errno 27] File too large")
     assert not finished(folder)
-    assert not list(folder.glob("partial-*"))
+    assert not list(folder.glob(f"{cache.SCRATCH}/partial-*"))
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="it forks")
@@ -309,14 +311,14 @@ def test_two_processes_at_once_read_whole_files(
     processes = [start(photos, tmp_path / name) for name in ("one", "two")]
     most = 0
     while len(processes) > 0:
-        most = max(most, len(list(folder.glob("partial-*/whole"))))
+        most = max(most, len(list(folder.glob(f"{cache.SCRATCH}/partial-*/whole"))))
         processes = [p for p in processes if os.waitpid(p, os.WNOHANG)[0] == 0]
         time.sleep(0.001)
     assert most == 2  # both were making it
     for name in ("one", "two"):
         assert json.loads((tmp_path / name).read_text()) == [expected]
     assert len(finished(folder)) == 1
-    assert not list(folder.glob("partial-*"))
+    assert not list(folder.glob(f"{cache.SCRATCH}/partial-*"))
 
 
 MEMORY = """

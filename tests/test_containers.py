@@ -80,7 +80,7 @@ def test_hidden_files_and_links_are_no_files(tmp_path: Path) -> None:
         link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
         archive.addfile(link)
     with open_container(tmp_path / "a.tar") as opened:
-        assert opened.names() == ["a.png"]
+        assert opened.names() == ["x/a.png"]
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "._a.png").write_bytes(b"")
     assert Folder(tmp_path / "b").names() == []

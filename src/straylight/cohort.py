@@ -15,18 +15,19 @@ from straylight.formats.containers import Container, is_container, open_containe
 from straylight.formats.hub import HF
 from straylight.formats.hubrows import open_labelled
 from straylight.formats.lookup import Lookup
-from straylight.formats.manifest import read_manifest
+from straylight.formats.manifest import Row, read_manifest
 from straylight.formats.medmnist import MEDMNIST, load_medmnist
 from straylight.formats.reading import Reading
 from straylight.formats.regular import check_regular
 from straylight.formats.selection import collect, read_pictures
 from straylight.formats.splits import check_no_splits
 from straylight.formats.survey import find_pictures, first_of
-from straylight.formats.tables import PARQUET
+from straylight.formats.tables import PARQUET, TEXTS
 from straylight.images import ImageSet, Skipped
 from straylight.labelarrays import names_in, number_array
 from straylight.labels import number_names, numerals
 from straylight.multilabel import Names, findings_of
+from straylight.naming import unprintable
 from straylight.numerals import numbers_in
 from straylight.tensors import Labels, Shape
 
@@ -44,6 +45,13 @@ class Cohort:
     images: ImageSet
     labels: Labels
     class_names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if (name := unprintable(self.class_names)) is not None:
+            raise InputError(
+                f"{self.images.spec} has the class '{quoted(name, 60)}', with control characters or what "
+                "is not UTF-8 in its name: give it another."
+            )
 
     def __len__(self) -> int:
         return len(self.images)
@@ -85,10 +93,10 @@ def load_cohort(
         return from_arrays(load_medmnist(str(spec)), shape, class_names, str(spec), reading)
     if str(spec).startswith(HF):
         return from_hub(str(spec), shape, class_names, reading)
-    file, _, split = str(spec).partition(f"{NPZ}:")
-    if split:
-        check_regular(Path(file + NPZ))
-        arrays = load_arrays(Path(file + NPZ))
+    file, colon, split = str(spec).rpartition(":")
+    if colon and split and file.lower().endswith(NPZ):
+        check_regular(Path(file))
+        arrays = load_arrays(Path(file))
         of_part = of_split(arrays, split, str(spec))
         return from_arrays(of_part, shape, class_names, str(spec), reading)
     path = Path(spec)
@@ -100,14 +108,14 @@ def load_cohort(
         raise InputError(
             f"{path} does not exist: give class folders, an archive, a manifest or an array file."
         )
-    if path.suffix.lower() in {".csv", PARQUET}:
+    if path.suffix.lower() in {*TEXTS, PARQUET}:
         return from_manifest(path, shape, class_names, reading)
-    if path.suffix in {NPZ, ".npy"}:
-        arrays = load_arrays(path) if path.suffix == NPZ else load_pair(path)
+    if path.suffix.lower() in {NPZ, ".npy"}:
+        arrays = load_arrays(path) if path.suffix.lower() == NPZ else load_pair(path)
         return from_arrays(arrays, shape, class_names, str(path), reading)
     raise InputError(
-        f"{path} is no folder, archive (.zip, .tar), manifest (.csv, .parquet), .npz or .npy file: give "
-        "the labelled images as one of them."
+        f"{path} is no folder, archive (.zip, .tar), manifest (.csv, .tsv, .parquet), .npz or .npy file: "
+        "give the labelled images as one of them."
     )
 
 
@@ -160,7 +168,7 @@ def from_manifest(
         check_regular(root)
         raise InputError(f"{root} is no folder or archive: give --reading root=FOLDER.")
     with open_container(root) as container:
-        lookup, lines = Lookup(container), dict[str, int]()
+        lookup, lines, same = Lookup(container), dict[str, int](), dict[object, Row]()
         files, labels, left_out = [], [], []
         for row in rows:
             try:
@@ -171,6 +179,13 @@ def from_manifest(
                 raise InputError(
                     f"{manifest}, line {row.number}: {quoted(row.file)} is the file {quoted(file)} of line "
                     f"{lines[file]}: name each file once."
+                )
+            first = same.setdefault(container.identity(file), row)
+            if (first.label, first.left_out) != (row.label, row.left_out):
+                raise InputError(
+                    f"{manifest}, line {row.number}: {quoted(row.file)} is the same file as "
+                    f"{quoted(first.file)} of line {first.number}, by a link, but has another "
+                    "label: give each file one label."
                 )
             if row.left_out:
                 left_out.append(Skipped(quoted(file), row.left_out))

@@ -10,6 +10,7 @@ from typing import Any
 
 from straylight.errors import InputError, listed, quoted, reason_of
 from straylight.limits import LARGEST_SIDE
+from straylight.naming import unprintable
 from straylight.tensors import Shape
 
 CHANNELS = (1, 3)
@@ -58,6 +59,11 @@ def plain_names(names: object) -> tuple[str, ...]:
             raise InputError(
                 f"the classes (class_names, --classes) need a name each, not {quoted(repr(name), 40)}."
             )
+    if (broken := unprintable(every)) is not None:
+        raise InputError(
+            f"the classes (class_names, --classes) have the name '{quoted(broken, 60)}', with control "
+            "characters or what is not UTF-8 in it: give it another."
+        )
     twice = sorted({str(name) for name in every if every.count(name) > 1})
     if twice:
         raise InputError(

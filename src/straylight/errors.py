@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 
 REPR_OF_BYTES = re.compile(r"""\bb(['"])(\\.|(?!\1).)*\1""")
+REPR_OF_OBJECT = re.compile(r"<[\w.]+ object at 0x[0-9a-fA-F]+>")
 
 
 class InputError(ValueError):
@@ -46,4 +47,6 @@ def reason_of(error: BaseException) -> str:
     """
     said = getattr(error, "strerror", None) or str(error) or type(error).__name__
     first = next(filter(None, map(str.strip, said.splitlines())), type(error).__name__)
-    return quoted(REPR_OF_BYTES.sub("\N{HORIZONTAL ELLIPSIS}", first).rstrip("."), 120)
+    for pattern in (REPR_OF_BYTES, REPR_OF_OBJECT):
+        first = pattern.sub("\N{HORIZONTAL ELLIPSIS}", first)
+    return quoted(first.rstrip("."), 120)

@@ -50,6 +50,7 @@ class ImageSet:
         rows: Which of `stored` are in the set, in its order (None: all).
         ranges: For each of `stored`, which values became black and white (empty: not known).
         origin: What lies behind them (None: each is a picture of its own; see `source`).
+        files: For each of `stored`, the SHA-256 of the file that it was decoded from (empty: not known).
     """
 
     stored: Pixels
@@ -58,6 +59,7 @@ class ImageSet:
     rows: Int64[torch.Tensor, "rows"] | None = None
     ranges: tuple[ValueRange, ...] = ()
     origin: Origin | None = None
+    files: tuple[bytes, ...] = ()
 
     def __len__(self) -> int:
         return len(self.stored if self.rows is None else self.rows)
@@ -91,6 +93,12 @@ class ImageSet:
         pixels = (self.pixels_at(slice(index, index + 1)) for index in range(len(self)))
         return frozenset(hashlib.sha256(image.numpy().tobytes()).hexdigest() for image in pixels)
 
+    def file_digests(self) -> set[bytes]:
+        """Digests of the files that the images were decoded from, where they are known."""
+        if self.rows is None or not self.files:
+            return set(self.files)
+        return {self.files[row] for row in self.rows.tolist()}
+
     @property
     def source(self) -> Origin:
         """What lies behind the images: where that is not known, photographs, different by their pixels."""
@@ -102,7 +110,13 @@ class ImageSet:
         behind = self.origin
         if behind is not None:
             behind = Origin(behind.kind, min(behind.n_distinct, len(index)))
-        return ImageSet(self.stored, self.spec, rows=rows, ranges=self.ranges, origin=behind)
+        return ImageSet(
+            *(self.stored, self.spec),
+            rows=rows,
+            ranges=self.ranges,
+            origin=behind,
+            files=self.files,
+        )
 
     @property
     def value_ranges(self) -> tuple[dict[str, Any], ...]:

@@ -23,6 +23,19 @@ def folded(name: str) -> str:
     return unicodedata.normalize("NFC", tidy(name).casefold())
 
 
+def unprintable(names: Iterable[str]) -> str | None:
+    """Return the first name that no text file keeps as it is: with control characters or half characters.
+
+    >>> unprintable(["benign", "mal" + chr(0xDCFF)]) == "mal" + chr(0xDCFF), unprintable(["benign"])
+    (True, None)
+    """
+    return next((name for name in names if any(map(_breaks, name))), None)
+
+
+def _breaks(character: str) -> bool:
+    return unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"}
+
+
 def match_names(names: Iterable[str], known: Sequence[str]) -> dict[str, str]:
     """Find each name among the known ones: as it is, else tidied, else in another case.
 
@@ -31,9 +44,11 @@ def match_names(names: Iterable[str], known: Sequence[str]) -> dict[str, str]:
     >>> match_names(["mel", "NV ", "bcc"], ["MEL", "NV"])
     {'mel': 'MEL', 'NV ': 'NV'}
     """
-    every = dict.fromkeys(names)
-    found = {name: name for name in every if name in set(known)}
+    every, exact = dict.fromkeys(names), set(known)
+    found = {name: name for name in every if name in exact}
     for form in (tidy, folded):
+        if len(found) == len(every):
+            break
         places = _unique(known, form)
         for name in every.keys() - found.keys():
             if (place := places.get(form(name))) is not None:

@@ -1,4 +1,4 @@
-"""Images that are in two sets, known by the digests of their pixels."""
+"""Images that are in two sets, known by the digests of their pixels, or of the files they were in."""
 
 from straylight.cohort import Cohort
 from straylight.errors import InputError
@@ -17,8 +17,14 @@ def check_photographs(photographs: ImageSet, *medical: ImageSet | None) -> None:
         InputError: If an image is in both.
     """
     for images in medical:
-        shared = 0 if images is None else len(photographs.digests() & images.digests())
-        if images is not None and shared:
+        if images is None:
+            continue
+        # The same file may be shown in two ways: a medical image of 16 bits goes through a window.
+        shared = max(
+            len(photographs.digests() & images.digests()),
+            len(photographs.file_digests() & images.file_digests()),
+        )
+        if shared:
             raise InputError(
                 f"{shared:,} images of {photographs.spec} are in {images.spec} as well: an image that the "
                 "classifier is scored or trained on is no photograph; give others (--natural)."

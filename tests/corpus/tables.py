@@ -61,13 +61,16 @@ def readable() -> dict[str, str]:
         "quoted": 'file,label\n"dark/0.png","dark"\n"light/0.png","light"\n',
         "rows-twice": PLAIN + "".join(f"{line}\n" for line in lines[1:]),
         "more-columns": 'nr,file,note,label\n1,dark/0.png,,dark\n2,light/0.png,"a\nb",light\n',
-        "more-fields": PLAIN.replace("0.png,dark", "0.png,dark,left,over"),
+        "more-empty-fields": PLAIN.replace("0.png,dark", "0.png,dark,, "),
+        "blank-rows": PLAIN.replace("\n", "\n,\n") + "  ",
+        "said-separator": "sep=;\n" + PLAIN.replace(",", ";"),
         "dots": PLAIN.replace("dark/", "./dark//"),
     }
 
 
 def broken() -> dict[str, str]:
     return {
+        "more-fields": PLAIN.replace("0.png,dark", "0.png,dark,left,over"),
         "no-rows": "file,label\n",
         "no-columns": "a,b\n1,2\n",
         "binary-columns": "\x1b[31m" + "x" * 5_000 + ",\0\n1,2\n",

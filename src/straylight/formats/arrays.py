@@ -22,6 +22,7 @@ from straylight.ranges import EIGHT_BITS, STORED, ValueRange
 from straylight.tensors import Shape
 
 NPZ = ".npz"
+OTHER = "which value is white is not known"
 
 
 def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
@@ -106,6 +107,11 @@ def from_array(
     Raises:
         InputError: If the layout or the range is another one.
     """
+    if array.ndim == 3 and array.shape[2] in (RGB, RGB + 1):
+        raise InputError(
+            f"{spec} has an array of shape {array.shape}, which is one image in colour or many grey ones "
+            f"of that width: give (1, H, W, {RGB}) or (N, H, W, 1)."
+        )
     if array.ndim == 3:
         array = array[..., None]
     if array.ndim == 4 and array.shape[3] not in (1, RGB) and array.shape[1] in (1, RGB):
@@ -120,7 +126,13 @@ def from_array(
         raise InputError(f"{spec} has colours of 16 bits: give uint8, or floats in [0, 1].")
     if array.dtype != np.uint8 and not measured:
         floating = np.issubdtype(array.dtype, np.floating)
-        if not floating or not (array.min() >= 0 and array.max() <= 1):
+        if not floating:
+            which = "true and false are a mask and no image" if array.dtype == bool else OTHER
+            raise InputError(
+                f"{spec} has {quoted(array.dtype)} images: {which}; give uint8, floats in [0, 1], or "
+                "medical grey values of 16 bits."
+            )
+        if not (array.min() >= 0 and array.max() <= 1):
             raise InputError(
                 f"{spec} has {quoted(array.dtype)} images outside [0, 1]: give uint8, floats in [0, 1], or "
                 "medical grey values of 16 bits."

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from straylight.errors import InputError, quoted, reason_of
-from straylight.formats.companions import is_hidden
+from straylight.formats.companions import is_companion, is_hidden
 from straylight.formats.regular import check_regular, open_regular
 from straylight.formats.tars import members, open_tar, why_no_file
 from straylight.formats.walk import Walk, walk
@@ -83,6 +83,10 @@ class Container(ABC):
     def on_disk(self, name: str) -> Path:
         """Return the file on disk that holds a file, or is it."""
 
+    def identity(self, name: str) -> object:
+        """Return what two names of one file have in common."""
+        return name
+
     def order(self, names: list[str]) -> list[str]:
         """Return names in the order in which they are read fastest."""
         return names
@@ -126,6 +130,13 @@ class Folder(Container):
     def on_disk(self, name: str) -> Path:
         return self.path / name
 
+    def identity(self, name: str) -> object:
+        try:
+            found = (self.path / name).stat()
+        except OSError:
+            return name
+        return found.st_dev, found.st_ino
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -137,23 +148,32 @@ class Entry:
     open: Callable[[], IO[bytes] | None]
 
 
+Named = tuple[str, Entry]
+
+
 class Archive(Container):
-    """A zip or tar archive. Where all files lie in one folder, that is entered, as unpackers do.
+    """A zip or tar archive. Where all files lie in folders of one folder, that is entered.
 
     Args:
         spec: The file.
-        entries: Its files by their names.
+        entries: Its files and their names.
         others: Why other members, by their names, are no files.
     """
 
-    def __init__(self, spec: str, entries: dict[str, Entry], others: dict[str, str]) -> None:
+    def __init__(self, spec: str, entries: list[Named], others: dict[str, str]) -> None:
         self.spec = spec
-        check_total(entries.values(), Path(spec).stat().st_size)
-        found = {str(PurePosixPath(name)): entry for name, entry in entries.items()}
+        check_total((entry for _, entry in entries), Path(spec).stat().st_size)
+        found = {str(PurePosixPath(name)): entry for name, entry in entries}
         inside = common_folder(visible(found))
+        earlier = [
+            (str(PurePosixPath(name)), "there again later, and that is read")
+            for name, entry in entries
+            if found[str(PurePosixPath(name))] is not entry
+        ]
         self.others = [
-            Skipped(quoted(name.removeprefix(inside)), others[name])
-            for name in sorted(visible(others))
+            Skipped(quoted(name.removeprefix(inside)), reason)
+            for name, reason in sorted([*others.items(), *earlier])
+            if visible([name])
         ]
         self.entries = {n.removeprefix(inside): found[n] for n in found if n.startswith(inside)}
 
@@ -198,43 +218,50 @@ def check_total(entries: Iterable[Entry], packed: int) -> None:
         raise ValueError(f"all its files together unpack to more than {RATIO} times its size")
 
 
-def zip_entries(file: zipfile.ZipFile) -> tuple[dict[str, Entry], dict[str, str]]:
+def zip_entries(file: zipfile.ZipFile) -> tuple[list[Named], dict[str, str]]:
     """List the files of a zip archive, and why other members are none.
+
+    Backslashes separate folders too: Windows wrote such archives.
 
     Raises:
         ValueError: If members lie over one another, as in archives that unpack without end, or if there
             are too many.
     """
-    items = [item for item in file.infolist() if not item.is_dir()]
+    items = [item for item in file.infolist() if not slashed(item).endswith("/")]
     check_count(len(items))
     end = 0
     for item in sorted(items, key=lambda item: item.header_offset):
         if item.header_offset < end:
             raise ValueError("its members lie over one another")
         end = item.header_offset + LOCAL_HEADER + item.compress_size
-    links = {i.filename: "a link" for i in items if stat.S_ISLNK(i.external_attr >> 16)}
-    entries = {
-        item.filename: Entry(
-            item.header_offset, item.compress_size, item.file_size, partial(file.open, item)
+    links = {slashed(i): "a link" for i in items if stat.S_ISLNK(i.external_attr >> 16)}
+    entries = [
+        (
+            slashed(item),
+            Entry(item.header_offset, item.compress_size, item.file_size, partial(file.open, item)),
         )
         for item in items
-        if item.filename not in links
-    }
+        if slashed(item) not in links
+    ]
     return entries, links
 
 
-def tar_entries(file: tarfile.TarFile, packed: int) -> tuple[dict[str, Entry], dict[str, str]]:
+def slashed(item: zipfile.ZipInfo) -> str:
+    """Return the name of a member with slashes between folders."""
+    return item.filename.replace("\\", "/")
+
+
+def tar_entries(file: tarfile.TarFile, packed: int) -> tuple[list[Named], dict[str, str]]:
     """List the regular files of a tar archive of `packed` bytes, and why other members are none."""
-    entries: dict[str, Entry] = {}
+    entries: list[Named] = []
     others: dict[str, str] = {}
     for item in members(file, packed):
         check_count(len(entries) + len(others))
         if (reason := why_no_file(item)) is not None:
             others[item.name] = reason
         elif not item.isdir():
-            entries[item.name] = Entry(
-                item.offset, item.size, item.size, partial(file.extractfile, item)
-            )
+            opened = partial(file.extractfile, item)
+            entries.append((item.name, Entry(item.offset, item.size, item.size, opened)))
     return entries, others
 
 
@@ -260,13 +287,17 @@ def visible(names: Iterable[str]) -> list[str]:
 
 
 def common_folder(names: list[str]) -> str:
-    """Return the folder, with its slash, that all names lie in, or nothing.
+    """Return the folder, with its slash, that all names but texts lie in; nothing if it has no folders.
 
-    >>> common_folder(["chest/a.png", "chest/b/c.png"]), common_folder(["a.png", "b/c.png"])
+    >>> common_folder(["chest/a.png", "chest/b/c.png", "README"]), common_folder(["a.png", "b/c.png"])
     ('chest/', '')
+    >>> common_folder(["chest/a.png", "chest/b.png"])
+    ''
     """
+    names = [name for name in names if not is_companion(name)]
     tops = {name.partition("/")[:2] for name in names}
-    return "".join(tops.pop()) if len(tops) == 1 and names[0].count("/") else ""
+    deep = any(name.count("/") > 1 for name in names)
+    return "".join(tops.pop()) if len(tops) == 1 and deep else ""
 
 
 def is_container(path: Path) -> bool:

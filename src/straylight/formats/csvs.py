@@ -10,6 +10,7 @@ from straylight.formats.regular import check_regular
 
 LONGEST_ROW = 2**20  # characters
 SEPARATORS = (",", ";", "\t")
+SAYS = "sep="
 Fields = tuple[int, list[str]]  # line, and what stands in it
 
 
@@ -28,7 +29,7 @@ class _Lines:
 
 
 def csv_rows(path: Path, fits: Callable[[list[str]], bool]) -> Iterator[Fields]:
-    """Yield the head of a CSV file and its rows that are not empty, whatever its line ends.
+    """Yield the head of a CSV file and its rows that are not blank, whatever its line ends.
 
     Args:
         path: The file.
@@ -40,10 +41,20 @@ def csv_rows(path: Path, fits: Callable[[list[str]], bool]) -> Iterator[Fields]:
     """
     check_regular(path)
     try:
-        separator = next((it for it in SEPARATORS if _fits(path, it, fits)), SEPARATORS[0])
+        said = _said(path)
+        possible = (said,) if said else SEPARATORS
+        separator = next((it for it in possible if _fits(path, it, fits)), possible[0])
         yield from _rows(path, separator)
     except (UnicodeDecodeError, csv.Error, OSError) as error:
         raise InputError(f"{path} is not a CSV file in UTF-8 ({reason_of(error)}).") from error
+
+
+def _said(path: Path) -> str | None:
+    """Return the separator that Excel writes into a line of its own, the first: ``sep=;``."""
+    with path.open(encoding="utf-8-sig") as stream:
+        line = stream.readline(len(SAYS) + 3).strip(" \r\n").lower()
+    said = line.removeprefix(SAYS)
+    return said if line.startswith(SAYS) and said in SEPARATORS else None
 
 
 def _fits(path: Path, separator: str, fits: Callable[[list[str]], bool]) -> bool:
@@ -60,5 +71,6 @@ def _rows(path: Path, separator: str) -> Iterator[Fields]:
         reader = csv.reader(lines, strict=True, delimiter=separator)
         for fields in reader:
             lines.read = 0
-            if fields:
+            told = reader.line_num == 1 and separator.join(fields).strip().lower()
+            if any(map(str.strip, fields)) and told != SAYS + separator:
                 yield reader.line_num, fields

@@ -9,6 +9,7 @@ from straylight.formats.layouts import unfit
 from straylight.formats.onehot import are_binary, of_columns
 from straylight.formats.tables import LONGEST, MOST_ROWS, read_columns
 from straylight.multilabel import Names, findings_of
+from straylight.naming import match_names
 
 
 @dataclass(frozen=True)
@@ -83,11 +84,16 @@ def _labelled(
 ) -> Iterator[tuple[int, str, str, str]]:
     """Yield line, file, label and why there is none."""
     table = read_columns(path, file, label, findings_of(classes) or tuple(classes or ()))
+    known = match_names(table.classes, findings_of(classes) or classes or table.classes)
     for number, name, words in table.rows:
         if table.classes and classes is None and not are_binary(words):
             raise unfit(str(path), file, label, table.head)
         if table.classes:
-            yield number, name, *of_columns(path, number, words, table.classes, classes)
+            yield (
+                number,
+                name,
+                *of_columns(path, number, words, table.classes, classes, known=known),
+            )
         else:
             yield number, name, words[0], ""
 

@@ -1,11 +1,10 @@
 """Labels in a table with one column for each class or finding: ISIC's and CheXpert's."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from straylight.errors import InputError, listed, quoted
 from straylight.multilabel import BETWEEN, NO_FINDING, Names, findings_of
-from straylight.naming import match_names
 from straylight.numerals import UNCERTAIN, is_nothing, number_in
 
 Label = tuple[str, str]  # the label, and why there is none
@@ -17,12 +16,18 @@ def are_binary(words: Sequence[str]) -> bool:
 
 
 def of_columns(
-    path: Path, number: int, words: Sequence[str], columns: Sequence[str], classes: Names | None
+    path: Path,
+    number: int,
+    words: Sequence[str],
+    columns: Sequence[str],
+    classes: Names | None,
+    *,
+    known: Mapping[str, str],
 ) -> Label:
     """Return the label that a row of zeros and ones says.
 
     CheXpert's -1 (uncertain) leaves the image out. An empty field leaves it out where one finding is
-    audited, and says nothing where all are.
+    audited, and says nothing where all are. `known` says what the columns are called by the model.
 
     Raises:
         InputError: If it holds something else, or, without `classes`, if not one of the columns is 1.
@@ -35,7 +40,6 @@ def of_columns(
                 "be 0 or 1 (or, of findings, -1 or empty)."
             )
     findings = findings_of(classes)
-    known = match_names(columns, findings or classes or columns)
     said = [known[column] for column, value in zip(columns, values, strict=True) if value == 1]
     unsure = [column for column, value in zip(columns, values, strict=True) if value == UNCERTAIN]
     if unsure:

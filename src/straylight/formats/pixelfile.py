@@ -17,13 +17,15 @@ class UnreadableError(Exception):
     """Photographs that cannot be known by their content, since a file or all of them cannot be read."""
 
 
-def write_pixels(path: Path, chosen: Selection, shape: Shape) -> tuple[str, dict[int, str]]:
+def write_pixels(
+    path: Path, chosen: Selection, shape: Shape
+) -> tuple[dict[int, bytes], dict[int, str]]:
     """Decode one file after the other into a `.npy` file, whose rows are those that can be read.
 
     It is written to, not mapped: a full disk is then an error, where a map ends the process.
 
     Returns:
-        The digest of the files' bytes, and for those skipped the reason.
+        The digest of each file's bytes, and for those skipped the reason.
     """
     digests: dict[int, bytes] = {}
     reasons: dict[int, str] = {}
@@ -51,7 +53,7 @@ def write_pixels(path: Path, chosen: Selection, shape: Shape) -> tuple[str, dict
                 stream.write(row)
         stream.truncate(start + len(kept) * size)
         write_header(stream, (len(kept), *shape))
-    return digest(digests), reasons
+    return digests, reasons
 
 
 def write_header(stream: BinaryIO, shape: tuple[int, ...]) -> int:

@@ -119,15 +119,18 @@ def collect(
     kept: list[int] = []
     ranges: list[ValueRange] = []
     reasons: dict[int, str] = {}
+    digests: list[bytes] = []
     for file in selection.files():
         try:
-            pixels, told = selection.decode_with_range(file.read(), shape, view)
+            data = file.read()
+            pixels, told = selection.decode_with_range(data, shape, view)
         except ValueError as error:
             reasons[file.index] = str(error)
             continue
         store.append(pixels)
         kept.append(file.index)
         ranges.append(told)
+        digests.append(hashlib.sha256(data).digest())
     skipped = tuple(Skipped(quoted(selection.name(k)), reasons[k]) for k in sorted(reasons))
     if not kept:
         first = f" (first: {skipped[0].file}: {skipped[0].reason})" if skipped else ""
@@ -140,6 +143,7 @@ def collect(
         selection.spec,
         skipped + selection.skipped,
         ranges=tuple(ranges[place] for place in order),
+        files=tuple(digests[place] for place in order),
     ), sorted(kept)
 
 

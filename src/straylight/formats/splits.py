@@ -9,20 +9,30 @@ from straylight.naming import match_names
 
 TRAIN, TEST, VALIDATION = "train", "test", "validation"
 WORDS = {
-    **dict.fromkeys(("train", "training", "trainset", "traindata"), TRAIN),
-    **dict.fromkeys(("test", "testing", "testset", "eval", "evaluation"), TEST),
-    **dict.fromkeys(("val", "valid", "validation", "validating", "dev", "valset"), VALIDATION),
+    **dict.fromkeys(("train", "training"), TRAIN),
+    **dict.fromkeys(("test", "testing", "eval", "evaluation", "holdout", "heldout"), TEST),
+    **dict.fromkeys(("val", "valid", "validation", "validating", "dev", "devel"), VALIDATION),
 }
+_BESIDE = r"(?:data|dataset|set|images?|imgs?|img|split|folder)?"
+_PART = re.compile(rf"{_BESIDE}({'|'.join(WORDS)}){_BESIDE}")
 
 
 def split_in(name: str) -> str | None:
     """Return the part of a data set that a folder is named after.
 
-    >>> split_in("Training"), split_in("seg_test"), split_in("NORMAL"), split_in("attestation")
-    ('train', 'test', None, None)
+    >>> split_in("Training"), split_in("seg_test"), split_in("TrainData"), split_in("hold-out")
+    ('train', 'test', 'train', 'test')
+    >>> split_in("NORMAL"), split_in("attestation")
+    (None, None)
     """
-    found = {WORDS[word] for word in re.split(r"[^a-z]+", name.lower()) if word in WORDS}
+    words = re.split(r"[^a-z]+", name.lower())
+    found = {part for word in (*words, "".join(words)) if (part := _part(word)) is not None}
     return found.pop() if len(found) == 1 else None
+
+
+def _part(word: str) -> str | None:
+    found = _PART.fullmatch(word)
+    return WORDS[found[1]] if found else None
 
 
 def check_no_splits(spec: str, files: Sequence[str], class_names: Sequence[str] | None) -> None:
@@ -40,7 +50,7 @@ def check_no_splits(spec: str, files: Sequence[str], class_names: Sequence[str] 
     if class_names is not None and len(match_names(tops, class_names)) == len(tops):
         tops = []
     parts = [top for top in tops if split_in(top) is not None]
-    alone = len(tops) == 1 and tops[0].lower() in WORDS
+    alone = len(tops) == 1 and _part(re.sub(r"[^a-z]+", "", tops[0].lower())) is not None
     if len({split_in(top) for top in parts}) > 1 or alone:
         one = (
             f", such as {spec}/{parts[0]}" if isdir(spec) else " as a folder or archive of its own"

@@ -11,7 +11,7 @@ from straylight.formats.csvs import csv_rows
 from straylight.formats.layouts import Layout, find_layout, unfit
 from straylight.formats.regular import check_regular
 
-PARQUET = ".parquet"
+PARQUET, TEXTS = ".parquet", (".csv", ".tsv")
 MOST_ROWS = 1_000_000
 LONGEST = 2**12  # characters of a field, as of a name in a file system
 
@@ -61,6 +61,11 @@ def _csv_rows(path: Path, file: str, label: str, classes: Sequence[str]) -> Tabl
 
     def each() -> Iterator[Fields]:
         for number, fields in rows:
+            if any(field.strip() for field in fields[len(head) :]):
+                raise InputError(
+                    f"{path}, line {number}: it has {len(fields)} fields, and the head {len(head)}: put "
+                    "quotes around a field with a separator in it."
+                )
             name, *words = (
                 fields[place] if place < len(fields) else ""
                 for place in (layout.file, *layout.labels)
@@ -144,7 +149,8 @@ def is_text(kind: Any) -> bool:  # noqa: ANN401
     from pyarrow import types
 
     kind = kind.value_type if types.is_dictionary(kind) else kind
-    return bool(types.is_string(kind) or types.is_large_string(kind))
+    view = getattr(types, "is_string_view", lambda _: False)  # pyarrow 16
+    return bool(types.is_string(kind) or types.is_large_string(kind) or view(kind))
 
 
 def plain(path: Path, column: Any) -> Iterator[str]:  # noqa: ANN401

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from straylight.limits import is_bomb
 
+CHUNK = 2**20  # bytes that are read at a time
 LONGEST = 2**20  # bytes of a name or of the extended headers: tarfile reads them whole
 EXTENDED = (
     *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
@@ -45,7 +46,8 @@ def members(file: tarfile.TarFile, packed: int) -> Iterator[tarfile.TarInfo]:
 
     Raises:
         tarfile.TarError: If a header is broken, where tarfile would end as if there were no more; or
-            before more is unpacked than images pack to.
+            before more is unpacked than images pack to; or if there is something after its end.
+        Exception: Of the kinds that decompressors raise, if a checksum over the whole is wrong.
     """
     end = 0
     for item in file:
@@ -58,10 +60,23 @@ def members(file: tarfile.TarFile, packed: int) -> Iterator[tarfile.TarInfo]:
     stream = file.fileobj
     assert stream is not None  # it is open
     stream.seek(file.offset)
-    if stream.read(tarfile.BLOCKSIZE).strip(b"\0"):
+    mark = stream.read(tarfile.BLOCKSIZE)
+    if mark.strip(b"\0"):
         raise tarfile.ReadError(
             f"the header after its first {len(file.getmembers())} entries is broken"
         )
+    if len(mark) < tarfile.BLOCKSIZE:
+        raise tarfile.ReadError("it ends without the mark of its end: it is cut off")
+    # To the last byte: decompressors compare their checksum only there.
+    unpacked = file.offset + len(mark)
+    while rest := stream.read(CHUNK):
+        unpacked += len(rest)
+        if rest.count(0) < len(rest):
+            raise tarfile.ReadError(
+                "something stands after its end: it is several archives, or damaged"
+            )
+        if is_bomb(packed, unpacked):
+            raise tarfile.ReadError("it unpacks to more than 100 times its size")
 
 
 def why_no_file(item: tarfile.TarInfo) -> str | None:

@@ -25,7 +25,10 @@ from straylight.jsons import parse_json
 from straylight.tensors import Shape
 
 VARIABLE = "STRAYLIGHT_CACHE"
-PIXELS, INFO, KNOWN, PARTIAL = "pixels.npy", "info.json", "known", "partial-"
+PIXELS, INFO, FILES, KNOWN = "pixels.npy", "info.json", "files.sha256", "known"
+# Only in a folder of this name is anything removed that another process made.
+SCRATCH, PARTIAL = "straylight-photographs-unfinished", "partial-"
+DIGEST = hashlib.sha256().digest_size
 ABANDONED = 3600.0  # seconds without a write, after which nobody is writing any more
 SPARE = 2**28  # bytes that are left free on the disk
 LOG = logging.getLogger(__name__)
@@ -86,7 +89,13 @@ def opened(folder: Path, chosen: Selection, shape: Shape) -> ImageSet | None:
             Skipped(quoted(chosen.name(index)), quoted(reason, 120))
             for index, reason in info["skipped"]
         )
-        images = ImageSet(mapped(folder / PIXELS), chosen.spec, skipped + chosen.skipped)
+        digests = (folder / FILES).read_bytes()
+        images = ImageSet(
+            *(mapped(folder / PIXELS), chosen.spec, skipped + chosen.skipped),
+            files=tuple(digests[k : k + DIGEST] for k in range(0, len(digests), DIGEST)),
+        )
+        if len(images.files) != len(images):
+            return None
         return images if images.shape == shape and images.sha256 == info["sha256"] else None
     except Exception:
         # numpy and what it parses with raise nearly every kind for a damaged file.
@@ -100,7 +109,10 @@ def build(chosen: Selection, shape: Shape, folder: Path) -> Path:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
         whole = partial / "whole"
         whole.mkdir()
-        content, reasons = write_pixels(whole / PIXELS, chosen, shape)
+        digests, reasons = write_pixels(whole / PIXELS, chosen, shape)
+        content = digest(digests)
+        kept = sorted(digests.keys() - reasons.keys())
+        (whole / FILES).write_bytes(b"".join(map(digests.__getitem__, kept)))
         pixels = ImageSet(mapped(whole / PIXELS), chosen.spec)
         info = {"sha256": pixels.sha256, "skipped": sorted(reasons.items())}
         (whole / INFO).write_text(json.dumps(info), encoding="utf-8")
@@ -138,11 +150,17 @@ def remember(content: str, chosen: Selection, folder: Path) -> None:
 @contextmanager
 def scratch(folder: Path) -> Iterator[Path]:
     """Give a folder of its own inside the cache; those of processes that were killed are removed."""
+    own = folder / SCRATCH
     folder.mkdir(parents=True, exist_ok=True)
-    for partial in folder.glob(f"{PARTIAL}*"):
+    own.mkdir(exist_ok=True)
+    if own.is_symlink():
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(own))
+    for partial in own.glob(f"{PARTIAL}*"):
+        if partial.is_symlink() or not partial.is_dir():
+            continue
         with suppress(OSError):  # it may be gone by now
             written = max(path.stat().st_mtime for path in (partial, *partial.rglob("*")))
             if time.time() - written > ABANDONED:
                 shutil.rmtree(partial)
-    with tempfile.TemporaryDirectory(prefix=PARTIAL, dir=folder) as own:
-        yield Path(own)
+    with tempfile.TemporaryDirectory(prefix=PARTIAL, dir=own) as partial:
+        yield Path(partial)

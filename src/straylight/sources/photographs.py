@@ -86,7 +86,7 @@ def load_natural(
             drawn.container, drawn.names, shape, text, cache=cache, stretched=drawn.stretched
         )
     check_regular(Path(text))
-    if Path(text).suffix in {".npy", ".npz"} and not Path(text).is_dir():
+    if Path(text).suffix.lower() in {".npy", ".npz"} and not Path(text).is_dir():
         return load_natural_arrays(text, shape, n, rng)
     return load_pictures(text, shape, n, rng, cache=cache)
 

@@ -18,7 +18,7 @@ from straylight.bounded import digest_of_file
 from straylight.errors import InputError, quoted, reason_of
 from straylight.formats.manifest import read_manifest
 from straylight.formats.reading import Reading
-from straylight.formats.tables import PARQUET
+from straylight.formats.tables import PARQUET, TEXTS
 from straylight.models import ModelOptions
 from straylight.readers.function import PYTHON, read_function
 
@@ -182,7 +182,7 @@ def files_of(path: Path, reading: Reading | None) -> Iterable[Path]:
     """List the files behind a path: those of a folder, a manifest's, or the labels of an array."""
     if path.is_dir():
         return list(files_below(path))
-    if path.suffix.lower() in {".csv", PARQUET} and reading is not None:
+    if path.suffix.lower() in {*TEXTS, PARQUET} and reading is not None:
         root = Path(reading.root) if reading.root else path.parent
         if not root.is_dir():
             return [path, root]
