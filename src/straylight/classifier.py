@@ -18,9 +18,11 @@ from straylight.contract import (
     plain_shape,
 )
 from straylight.errors import InputError, listed, quoted
+from straylight.heads import Head
 from straylight.images import ImageSet
-from straylight.layout import call, choose_layout, freeze
+from straylight.layout import call, choose_layout, freeze, left_in_training
 from straylight.outputs import as_table
+from straylight.steadiness import IN_UNIT_RANGE, unsteady
 from straylight.tensors import Images, Labels, Logits, Shape
 
 UNNAMED = "python"  # the spec of a classifier that was made in Python
@@ -79,7 +81,7 @@ class Classifier(nn.Module):
                 f"{len(self.class_names)}: of a network with one output, name both that it tells apart."
             )
         self.spec = str(spec)
-        self.card = plain_card(card, freeze(network))
+        self.card = plain_card(card, freeze(network, self.said))
         self.network = network
         self.mean: Tensor
         self.std: Tensor
@@ -89,6 +91,7 @@ class Classifier(nn.Module):
         if layout is not None:
             network.to(memory_format=layout)
         self.training = False
+        self.steady = self.checking = False
 
     @property
     def layout(self) -> torch.memory_format:
@@ -133,17 +136,50 @@ class Classifier(nn.Module):
             for n in BATCHES:
                 self(noise(n, self.shape))
 
+    def check_steady(self) -> None:
+        """Check that each image has one answer, once: a few image passes, which are not counted.
+
+        Raises:
+            InputError: If it depends on the other images or on chance, or the weights change.
+        """
+        if self.steady or self.checking:
+            return
+        self.checking = True
+        try:
+            with torch.no_grad(), torch.random.fork_rng(devices=[]):
+                reason = unsteady(self.in_own_unit, self.network, self.shape)
+        finally:
+            self.checking = False
+        if reason:
+            left_on = left_in_training(self.network)
+            raise InputError(
+                f"{self.said} {reason}{f' ({left_on})' if left_on else ''}, so no figures can be given of "
+                "it: give a network in evaluation mode, without chance, state or a look at other images."
+            )
+        self.steady = True
+
+    def in_own_unit(self, images: Images) -> Tensor:
+        """Return what is compared of the logits: their logistic function where they were probabilities."""
+        kind = self.network.kind if isinstance(self.network, Head) else self.card.get("head")
+        return self(images).sigmoid() if kind in IN_UNIT_RANGE else self(images)
+
     def attacked(self, images: Images, clean: Images) -> Logits:
         """Return the logits of images that an attack learns on; `clean` is what they were before it."""
         return torch.as_tensor(self(images))
 
     def predict(self, images: Images) -> Labels:
-        """Return the class of the largest logit for each image, as `decide` says."""
+        """Return the class of the largest logit for each image, as `decide` says.
+
+        Raises:
+            InputError: If it has none (see `decide` and `check_steady`).
+        """
+        self.check_steady()
         with torch.no_grad():
             return decide(self(images))
 
     def predict_all(self, images: ImageSet, batch_size: int = 64) -> Labels:
         """Return the predictions for a whole set."""
+        self.check_steady()
         return decide(self.logits_all(images, batch_size))
 
     def logits_all(self, images: ImageSet, batch_size: int = 64) -> Logits:
@@ -226,6 +262,8 @@ def count_passes(classifier: Classifier) -> Iterator[Passes]:
         passes.backward += len(grad)
 
     def forward(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        if classifier.checking:
+            return
         passes.forward += len(inputs[0])
         if inputs[0].requires_grad:
             inputs[0].register_hook(backward)  # type: ignore[no-untyped-call]

@@ -22,6 +22,7 @@ from straylight.commands import (
 from straylight.commands.mistakes import in_one_sentence, suggestion
 from straylight.errors import InputError, quoted
 from straylight.memory import keep_freed_memory
+from straylight.terminal import reserved_output
 
 Command = (
     AttacksCommand
@@ -71,7 +72,12 @@ def main(arguments: list[str] | None = None) -> None:
         out.print(f"straylight {version('straylight')}", highlight=False)
         return
     try:
-        parse(words).run(out, err)
+        command = parse(words)
+        if getattr(command, "json", False):
+            with reserved_output() as file:
+                command.run(Console(file=file), err)
+        else:
+            command.run(out, err)
     except InputError as error:
         err.print(
             f"straylight: {error}", style="red", markup=False, highlight=False, soft_wrap=True

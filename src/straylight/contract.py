@@ -148,7 +148,10 @@ def as_list(value: Any) -> list[Any]:  # noqa: ANN401
 def misfit(said: str, n_outputs: int, class_names: tuple[str, ...], *, hint: bool = True) -> str:
     """Return the sentence about a network whose outputs are not as many as its classes."""
     outputs = "1 output" if n_outputs == 1 else f"{n_outputs} outputs"
-    way = " Wrap it in straylight.heads.Head(network, 'one-logit') or 'one-probability'."
+    way = (
+        " Give straylight.heads.Head(network, 'one-logit') in its place, or 'one-probability' if it ends "
+        "in a sigmoid."
+    )
     named = "1 class is" if len(class_names) == 1 else f"{len(class_names)} classes are"
     return (
         f"{said} has {outputs}, but {named} named: {listed(class_names)}."

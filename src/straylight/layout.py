@@ -72,7 +72,7 @@ def differ(one: Tensor, other: Tensor) -> bool:
     return bool(((one - other).abs() > MATERIAL * one.abs().max()).any()) if len(one) else False
 
 
-def freeze(network: object) -> tuple[str, ...]:
+def freeze(network: object, said: str = "the network") -> tuple[str, ...]:
     """Put a network in evaluation mode and float32, without gradients of its own.
 
     Returns:
@@ -89,12 +89,12 @@ def freeze(network: object) -> tuple[str, ...]:
     tensors = [*network.parameters(), *network.buffers()]
     if any(is_lazy(tensor) for tensor in tensors):
         raise InputError(
-            "the network has parameters without a shape (lazy modules): load its weights, or call it on "
+            f"{said} has parameters without a shape (lazy modules): load its weights, or call it on "
             "images once, before it is wrapped."
         )
     if elsewhere := {tensor.device.type for tensor in tensors} - {"cpu"}:
         raise InputError(
-            f"the network has parameters on {', '.join(sorted(elsewhere))}: move it with network.to('cpu')."
+            f"{said} has parameters on {', '.join(sorted(elsewhere))}: move it with network.to('cpu')."
         )
     others = {t.dtype for t in tensors if t.is_floating_point()} - {torch.float32}
     try:
@@ -105,7 +105,7 @@ def freeze(network: object) -> tuple[str, ...]:
     except Exception as error:
         # Networks of other libraries and of users raise what they like.
         raise InputError(
-            f"the network cannot be put in evaluation mode and frozen in float32: {reason_of(error)}."
+            f"{said} cannot be put in evaluation mode and frozen in float32: {reason_of(error)}."
         ) from error
     names = ", ".join(sorted(str(dtype).removeprefix("torch.") for dtype in others))
     return (f"its weights were converted from {names} to float32.",) if others else ()
@@ -149,7 +149,7 @@ def why(error: BaseException) -> str:
     '(give the network in float32)'
     """
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    said = reason_of(error)
+    said = "it ends the process" if isinstance(error, SystemExit) else reason_of(error)
     if lines and lines[0].startswith(INTERPRETER):
         said = quoted(lines[-1].removeprefix("RuntimeError: ").rstrip("."), 120)
     hint = " (give the network in float32)" if DTYPES.search(str(error)) else ""

@@ -82,6 +82,7 @@ def unchanged(classifier: Classifier, options: ModelOptions, spec: str) -> Class
     if classifier.spec == UNNAMED:
         classifier.spec = spec
     classifier.check()
+    classifier.check_steady()
     return classifier
 
 
@@ -118,6 +119,7 @@ def wrap(brought: Brought, options: ModelOptions, spec: str) -> Classifier:
         layout=frame.layout,
     )
     classifier.check()
+    classifier.check_steady()
     return classifier
 
 
@@ -133,21 +135,22 @@ def table_of(frame: Classifier, n_classes: int) -> Logits:
         try:
             outputs = as_table(frame.outputs(images), len(images), columns, frame.said)
         except InputError:
-            check_channels(frame)
+            check_channels(frame, columns)
             raise
     finite = outputs.isfinite().all(1)
     # Networks that divide by the deviation of each image have no answer to one that has none.
     return outputs[finite] if bool(finite[EVEN:].all()) else outputs
 
 
-def check_channels(frame: Classifier) -> None:
+def check_channels(frame: Classifier, columns: set[int]) -> None:
     """Raise what is wrong of a network that takes images of another number of channels."""
     other = RGB if frame.mean.shape[1] == 1 else 1
     try:
         again = Classifier(
             frame.network, shape=(other, *frame.shape[1:]), class_names=PROBING, mean=0.0, std=1.0
         )
-        again.outputs(probes(again.shape))
+        images = probes(again.shape)
+        as_table(again.outputs(images), len(images), columns)
     except InputError:
         return
     said = (

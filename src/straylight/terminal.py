@@ -1,9 +1,14 @@
 """What an audit looks like in a terminal, and as JSON for machines."""
 
+import io
 import json
+import os
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
+from typing import TextIO
 
 from rich import box
 from rich.console import Console
@@ -16,6 +21,8 @@ from straylight.ledger import REPORT
 from straylight.report.learned import weak_runs
 from straylight.report.verdict import reach_verdict
 from straylight.results import Audit
+
+STDOUT, STDERR = 1, 2
 
 
 def show(audit: Audit, folder: Path, out: Console, *, as_json: bool) -> None:
@@ -81,6 +88,38 @@ def summary_table(audit: Audit) -> Table:
 def print_json(out: Console, data: object) -> None:
     """Print data for machines: no colours, no wrapping."""
     out.file.write(json.dumps(data, indent=1) + "\n")
+
+
+@contextmanager
+def reserved_output() -> Iterator[TextIO]:
+    """Yield standard output, and send what else is written there to standard error meanwhile.
+
+    So that JSON stays JSON, whatever a network prints: from Python, or past it from a library in C.
+    """
+    stdout = sys.stdout
+    with redirect_stdout(sys.stderr):
+        if not isinstance(stdout, io.TextIOWrapper) or not is_first(stdout):
+            yield stdout
+            return
+        stdout.flush()
+        kept = os.dup(STDOUT)
+        with suppress(OSError):  # standard error may be closed
+            os.dup2(STDERR, STDOUT)
+        try:
+            with open(kept, "w", encoding=stdout.encoding, closefd=False) as file:
+                yield file
+        finally:
+            stdout.flush()
+            os.dup2(kept, STDOUT)
+            os.close(kept)
+
+
+def is_first(stream: io.TextIOWrapper) -> bool:
+    """Check whether a stream is the standard output of the process, and not one put in its place."""
+    try:
+        return stream.fileno() == STDOUT
+    except (OSError, ValueError):
+        return False
 
 
 def command_line() -> str:

@@ -1,7 +1,9 @@
 """Networks as users have them, through the command line and through Python."""
 
 import hashlib
+import importlib
 import json
+import sys
 import threading
 from collections import namedtuple
 from collections.abc import Callable
@@ -15,8 +17,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+import straylight.heads
 from straylight import Gradient, ModelOptions, Plan, Sequential, load_model, preflight, run
-from straylight.classifier import Classifier
+from straylight.classifier import Classifier, count_passes
 from straylight.cli import main
 from straylight.cohort import Cohort
 from straylight.contract import plain_names, plain_numbers
@@ -365,3 +368,128 @@ def test_a_cohort_of_others_is_refused_in_python() -> None:
         preflight(found, others)
     with pytest.raises(InputError, match="one number from 0 to 6 is needed for each image"):
         preflight(found, Cohort(data.images, data.labels + 1, NAMES))
+
+
+def moved(net: Net, images: Tensor) -> Tensor:
+    net.fc.weight.data.add_(1e-6)
+    return net.logits(images)
+
+
+def counted(net: Net, images: Tensor) -> Tensor:
+    net.calls = getattr(net, "calls", 0) + 1
+    return net.logits(images) + net.calls
+
+
+UNSTEADY: dict[str, tuple[Forward, str]] = {
+    "mean": (lambda net, x: net.logits(x) - net.logits(x).mean(0), "a row depends on its batch"),
+    "flip": (lambda net, x: net.logits(x.flip(0)), "a row depends on its batch"),
+    "norm": (lambda net, x: net.logits(x / x.std()), "a row depends on its batch"),
+    "random": (
+        lambda net, x: net.logits(F.dropout(x)),
+        "gives other answers when it is asked again",
+    ),
+    "state": (counted, "gives other answers when it is asked again"),
+    "weights": (moved, "changes its weights as it is called"),
+}
+
+
+@pytest.mark.parametrize("name", UNSTEADY)
+def test_images_without_one_answer_are_refused_in_python(name: str) -> None:
+    forward, sentence = UNSTEADY[name]
+    found = classifier(Net(forward))
+    for _ in range(2):
+        with pytest.raises(InputError, match=f"^the model .*{sentence}.*so no figures"):
+            found.predict(IMAGES)
+    with pytest.raises(InputError, match=sentence):
+        found.predict_all(cohort().images)
+
+
+def test_an_answer_is_looked_at_once_and_a_cache_is_no_state() -> None:
+    batches: list[int] = []
+
+    def caches(net: Net, images: Tensor) -> Tensor:
+        batches.append(len(images))
+        if not hasattr(net, "scale"):
+            net.register_buffer("scale", torch.ones(7))
+        return net.logits(images) * net.scale
+
+    found = classifier(Net(caches), layout=torch.contiguous_format)
+    with count_passes(found) as passes:
+        assert torch.equal(found.predict(IMAGES), expected().argmax(1))
+        assert torch.equal(found.predict(IMAGES), expected().argmax(1))
+    assert batches == [3, 1, 1, 1, 2, 3, 3, 3]
+    assert passes.forward == 6
+
+
+def test_the_head_that_is_proposed_for_one_output_runs() -> None:
+    one = Net(lambda net, x: 9 * net.logits(x).sigmoid().logit(), 1)
+    with pytest.raises(InputError, match=r"Head\(network, 'one-logit'\)"):
+        classifier(one, class_names=("A", "B")).predict(IMAGES)
+    network = one
+    wrapped = straylight.heads.Head(network, "one-logit")
+    found = classifier(wrapped, class_names=("A", "B"))
+    with torch.no_grad():
+        says = network((IMAGES - 0.5) / 0.5)[:, 0] > 0
+    assert found.predict(IMAGES).tolist() == says.long().tolist()
+
+
+def test_what_cannot_be_frozen_is_named() -> None:
+    lazy = nn.Sequential(nn.Flatten(), nn.LazyLinear(7))
+    with pytest.raises(InputError, match=r"^python:mine:net has parameters without a shape"):
+        classifier(lazy, spec="python:mine:net")
+    with pytest.raises(InputError, match=r"^python:mine:net has parameters on meta"):
+        classifier(Net(logits).to("meta"), spec="python:mine:net")
+
+
+def test_a_network_that_ends_the_process_is_told_so() -> None:
+    def ends(net: Net, images: Tensor) -> Tensor:
+        raise SystemExit(0)
+
+    with pytest.raises(InputError, match=r"in a batch of 3: it ends the process\.$"):
+        classifier(Net(ends))(IMAGES)
+
+
+@pytest.mark.parametrize("body", ["None", "'cat'", "(y, y)"])
+def test_any_number_of_channels_is_not_blamed_for_other_outputs(
+    words: list[str], body: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("any_channels.py").write_text(
+        "from torch import nn\nclass Net(nn.Module):\n def forward(self, x):\n"
+        f"  y = x.mean((1, 2, 3), keepdim=True).flatten(1).expand(-1, 2)\n  return {body}\n"
+    )
+    sys.modules.pop("any_channels", None)
+    importlib.invalidate_caches()
+    given = ["--mean", "0", "0", "0", "--std", "1", "1", "1"]
+    with pytest.raises(SystemExit):
+        main([*words, "--model", "python:any_channels:Net", *given])
+    said = capsys.readouterr().err
+    assert "channel" not in said.replace("any_channels", "")
+    assert "for a batch of" in said
+
+
+NOISY = (
+    MODULE
+    + """
+import os
+class Noisy(Net):
+    def forward(self, x):
+        print("from Python")
+        os.write(1, b"from C\\n")
+        return super().forward(x)
+
+def noisy(): return Noisy(2)
+"""
+)
+
+
+def test_json_stays_json_whatever_a_network_prints(
+    words: list[str], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("noisy_model.py").write_text(NOISY)
+    monkeypatch.setattr(sys, "stdout", open(1, "w", closefd=False))  # noqa: SIM115
+    given = ["--mean", "0", "0", "0", "--std", "1", "1", "1", "--head", "logits", "--json"]
+    main([*words, "--model", "python:noisy_model:noisy", *given])
+    printed = capfd.readouterr()
+    assert "images" in [item["check"] for item in json.loads(printed.out)]
+    assert "from Python" in printed.err
+    assert "from C" in printed.err

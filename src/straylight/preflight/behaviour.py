@@ -11,11 +11,11 @@ from straylight.cohort import Cohort
 from straylight.errors import InputError, reason_of
 from straylight.layout import left_in_training
 from straylight.preflight.finding import Finding
+from straylight.steadiness import IN_UNIT_RANGE
 from straylight.tensors import Batch, Logits
 
 SAMPLE = 24
 TOLERANCE = 1e-4  # of the largest output: a thousand times what rounding does to it
-IN_UNIT_RANGE = ("probabilities", "one-probability")
 
 
 def check_outputs(logits: Logits) -> Iterator[Finding]:
