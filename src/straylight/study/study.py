@@ -70,8 +70,8 @@ def run_study(
                     view.end(outcome)
                     if outcome.no_room:
                         raise InputError(
-                            f"{study} takes no more ({outcome.error.rstrip('.')}): free some disk and give the same "
-                            "command again; what is finished is kept."
+                            f"{study} takes no more ({outcome.error.rstrip('.')}): free some disk and give "
+                            "the same command again; what is finished is kept."
                         )
             return Counter(row["state"] for row in index.rows("SELECT state FROM cells"))
         finally:
