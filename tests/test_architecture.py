@@ -8,17 +8,17 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "src" / "straylight"
 # A module may import only from the lines above its own.
 LAYERS = [
-    ["errors", "limits", "memory"],
-    ["bounded", "settings"],
+    ["errors", "limits", "memory", "ranges"],
+    ["arguments", "bounded", "budget", "naming", "numerals", "settings", "values"],
     ["code", "jsons"],
     ["tensors"],
-    ["ball", "counts", "progress", "schema"],
+    ["ball", "contract", "counts", "layout", "outputs", "progress", "schema"],
     ["backbones", "heads", "files", "images", "multilabel"],
-    ["labels", "weights"],
-    ["formats"],
+    ["labels", "looks", "weights"],
+    ["formats", "labelarrays"],
     ["sources", "classifier", "cohort"],
     ["attacks", "folding", "identity", "modelcard", "surrogates"],
-    ["evaluate", "readers"],
+    ["evaluate", "overlap", "readers"],
     ["preflight"],
     ["models", "results", "training"],
     ["finetune", "archive"],
@@ -72,13 +72,18 @@ ATTACKER = [
     "ball",
     "bounded",
     "classifier",
+    "contract",
     "errors",
     "files",
     "images",
+    "layout",
     "limits",
+    "outputs",
+    "ranges",
     "settings",
     "surrogates",
     "tensors",
+    "values",
 ]
 
 

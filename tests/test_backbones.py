@@ -83,7 +83,7 @@ def test_the_head_is_found_and_has_an_output_for_each_class(
             "torchvision has no model 'squeezenet9' .near: squeezenet1",
         ),
         ("squeezenet1_1", {}, "timm has no model 'squeezenet1_1'"),
-        ("torchvision:vgg11", {"colour": 1}, "torchvision cannot build vgg11 with"),
+        ("torchvision:vgg11", {"colour": 1}, "torchvision:vgg11 cannot be built with colour"),
         ("torchvision:", {}, "torchvision has no model ''"),
     ],
 )

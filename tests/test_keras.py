@@ -193,7 +193,7 @@ HOSTILE: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
         in_layer(class_name="StringLookup"),
         "StringLookup, which can run code or read files",
     ),
-    "unknown": (in_layer(class_name="Nothing"), "cannot be built by Keras"),
+    "unknown": (in_layer(class_name="Nothing"), r"holds keras\.layers\.Nothing"),
 }
 
 
@@ -235,7 +235,7 @@ def test_what_is_wrong_with_keras_files_is_told(
 
     refused("does not exist")
     Path("m.keras").write_bytes(b"x")
-    refused(r"is no \.keras file")
+    refused("is a broken archive")
     write_archive({"config.json": b"{}"})
     refused("holds more than a network and its weights, or not these")
     write_archive({"config.json": b"{}", "metadata.json": b"{}", "model.weights.h5": b"x"})

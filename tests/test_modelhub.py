@@ -74,7 +74,10 @@ def test_a_timm_model_of_the_hub(here: Path, monkeypatch: pytest.MonkeyPatch) ->
         assert_same_function(found, Normalised(theirs, cfg["mean"], cfg["std"]), SIDE)
         assert len(found.sha256) == 64
         assert found.card["architecture"] == "test_resnet"
-    assert asked == [("some/net", "v2", ["config.json", "model.safetensors"])]
+    index = "model.safetensors.index.json"
+    shards = "model-?????-of-?????.safetensors"
+    files = ["config.json", shards, "model.safetensors", index]
+    assert asked == [("some/net", "v2", files)]
     other = ModelOptions(head="logits", classes=("x", "y", "z"), size=64)
     assert load_model(str(here / "repository"), other).class_names == ("x", "y", "z")
 
@@ -89,7 +92,21 @@ def test_a_hub_repository_with_pickles_alone_is_refused(
         "huggingface_hub.snapshot_download", lambda *_, **__: str(here / "repository")
     )
     with pytest.raises(SystemExit) as left:
-        main(["audit", "--model", "hf_hub:a/b", "--natural", "x", "--cohort", "x", "--out", "o"])
+        main(
+            [
+                "audit",
+                "--model",
+                "hf_hub:a/b",
+                "--natural",
+                "x",
+                "--cohort",
+                "x",
+                "--out",
+                "o",
+                "--zeta",
+                "0.02",
+            ]
+        )
     assert left.value.code == 2
     said = capsys.readouterr().err
     assert "hf_hub:a/b has no model.safetensors: pickled weights" in said
@@ -206,10 +223,12 @@ def test_folders_of_transformers_that_are_refused(here: Path) -> None:
             load_model("m")
 
     Path("m/own.py").write_text("import pathlib; pathlib.Path('executed').touch()")
-    refused("code of its own", auto_map={"AutoModelForImageClassification": "own.Own"})
-    refused("code of its own", backbone_config={"auto_map": {"AutoBackbone": "own.Own"}})
-    refused("quantised weights", quantization_config={"quant_method": "bitsandbytes"})
-    refused("no image classifier that transformers can build", model_type="bert")
+    refused(
+        "cannot be built with auto_map", auto_map={"AutoModelForImageClassification": "own.Own"}
+    )
+    refused("with backbone_config", backbone_config={"auto_map": {"AutoBackbone": "own.Own"}})
+    refused("with quantization_config", quantization_config={"quant_method": "bitsandbytes"})
+    refused("no image classifier that is read .model_type 'bert'", model_type="bert")
     refused("does not fit", hidden_sizes=[4, 16])
     refused("does not fit", depths=[1, 2])
     Path("m/preprocessor_config.json").write_text("[]")

@@ -7,15 +7,20 @@ from typing import Any
 
 from torch import nn
 
-from straylight.errors import InputError, listed, quoted, reason_of
+from straylight.arguments import LAYER_ARGUMENTS, check_arguments
+from straylight.errors import InputError, quoted, reason_of
 
 TORCHVISION = "torchvision:"
 INCEPTIONS = ("googlenet", "inception_v3")  # of torchvision
 # Second and third heads of the Inceptions, which only the training of their first papers used: they are
 # not built, and left out where a file has them.
 AUXILIARY = ("AuxLogits.", "aux1.", "aux2.")
-# Arguments of timm that read files, some of them with pickle, or the network.
-READING = {"pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "checkpoint_path", "cache_dir"}
+
+# What constructors raise for arguments that do not fit together.
+BUILDING = (
+    *(TypeError, ValueError, RuntimeError, KeyError, IndexError, AttributeError, AssertionError),
+    *(ZeroDivisionError, NotImplementedError, OverflowError),
+)
 
 Normalisation = tuple[tuple[float, ...], tuple[float, ...]]  # mean, std
 IMAGENET: Normalisation = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -41,10 +46,7 @@ def build_network(
         raise InputError(
             f"auxiliary heads are not trained: leave aux_logits of {quoted(architecture)} away."
         )
-    if found := sorted(READING & arguments.keys()):
-        raise InputError(
-            f"{quoted(architecture)} cannot be built with {listed(found)}: it would read other files."
-        )
+    check_arguments(architecture, arguments, LAYER_ARGUMENTS)
     library, name = timm_network, architecture
     if architecture.startswith(TORCHVISION):
         library, name = torchvision_network, architecture.removeprefix(TORCHVISION)
@@ -97,7 +99,9 @@ def timm_network(
         return public
     try:
         network: nn.Module = timm.create_model(name, num_classes=n_classes, **arguments)
-    except (TypeError, ValueError, RuntimeError) as error:
+    except InputError:
+        raise
+    except BUILDING as error:
         raise InputError(
             f"timm cannot build {name} with {quoted(arguments)}: {reason_of(error)}."
         ) from error
@@ -119,7 +123,9 @@ def torchvision_network(
         network: nn.Module = get_model(
             name, weights=None, num_classes=n_classes, **(own | arguments)
         )
-    except (TypeError, ValueError, RuntimeError) as error:
+    except InputError:
+        raise
+    except BUILDING as error:
         raise InputError(
             f"torchvision cannot build {name} with {quoted(arguments)}: {reason_of(error)}."
         ) from error

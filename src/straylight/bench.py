@@ -9,21 +9,29 @@ from typing import Any
 
 import torch
 
-from straylight.attacks import CONTROLS, Method, PhaseRandomised, Source, ThreatModel, describe
-from straylight.ball import Ball
+from straylight.attacks import (
+    CONTROLS,
+    Method,
+    PhaseRandomised,
+    Source,
+    ThreatModel,
+    describe,
+    planned,
+    snapshots,
+)
+from straylight.ball import ROUNDING, Ball
 from straylight.classifier import Classifier, Passes, count_passes
 from straylight.errors import InputError
 from straylight.evaluate import Clean, count, predict_attacked, score
 from straylight.files import make_inner_folder, read_delta, write_array
 from straylight.images import ImageSet
 from straylight.ledger import PERTURBATIONS, PREDICTIONS, Ledger
+from straylight.looks import Looks
 from straylight.plan import Job, Plan
 from straylight.progress import Tracker
 from straylight.results import Perturbation
 from straylight.schema import Json
 from straylight.tensors import Delta, Labels
-
-ROUNDING = 1 + 1e-4  # of float32, in the size of a perturbation on the surface of the ball
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,12 +71,12 @@ class Bench:
         target = None if job.target is None else self.classifier.class_index(job.target)
         generator = torch.Generator().manual_seed(seed)
         seen, delta = 0, torch.zeros(1, *self.classifier.shape)
-        attack, images = job.method.attack, self.sources[job.method.source]
+        attack, images = job.method.attack, Looks.at(self.sources[job.method.source])
         model = self.learned_on(job.method)
         n_classes = len(self.classifier.class_names)
-        planned = attack.planned(len(images), n_classes, model.passes_per_step)
+        total = planned(attack, len(images), n_classes, model.passes_per_step)
         points: list[tuple[Delta, Json]] = []
-        self.tracker.start(job.name, planned)
+        self.tracker.start(job.name, total)
         started = time.perf_counter()
 
         def mark() -> None:
@@ -76,9 +84,11 @@ class Bench:
             cost = {"images_seen": seen, "model_passes": passes.total, "seconds": elapsed}
             points.append((delta, cost))
 
-        *marks, _ = milestones(planned, curve) or [0]  # the last is the end
+        *marks, _ = milestones(total, curve) or [0]  # the last is the end
         with count_passes(model) as passes:
-            for snapshot in attack(model, images, self.ball, target=target, generator=generator):
+            for snapshot in snapshots(
+                attack, model, images, self.ball, target=target, generator=generator
+            ):
                 self.tracker.advance(snapshot.images_seen - seen)
                 delta, seen = snapshot
                 if marks and seen >= marks[0]:
@@ -100,6 +110,7 @@ class Bench:
             copy_of=None,
             seed=seed,
             images_seen=seen,
+            n_distinct_seen=images.n_distinct,
             seconds=seconds,
             curve=tuple(self.scored(*point) for point in points),
         )

@@ -14,7 +14,7 @@ from straylight.bounded import read_bounded
 SHOWN = ("straylight", "torch", "timm", "numpy", "pillow")
 # What else reads files, decodes images or builds networks, where it is installed.
 ALSO = (
-    *("datasets", "h5py", "keras", "medmnist", "onnx", "onnx2torch", "pyarrow", "pydicom"),
+    *("datasets", "h5py", "keras", "medmnist", "pyarrow", "pydicom"),
     *("python-gdcm", "scikit-image", "scipy", "torchvision", "transformers"),
 )
 ONLY_SHOWS = {"commands", "report", "cli.py", "terminal.py", "progress.py", "__main__.py"}

@@ -11,7 +11,7 @@ import secrets
 import shutil
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 
-from straylight.bounded import digest_of, read_bounded
+from straylight.bounded import digest_of, digest_of_file, read_bounded
 from straylight.errors import InputError, quoted, reason_of
 from straylight.tensors import Delta
 
@@ -99,6 +99,11 @@ def read_delta(path: Path, sha256: str = "") -> Delta:
             "(1, C, H, W) perturbation."
         )
     return torch.from_numpy(array)
+
+
+def digests(paths: Iterable[Path]) -> dict[str, str]:
+    """Return the SHA-256 of each file by its name, as ``sha256sum`` prints it."""
+    return {path.name: digest_of_file(path) for path in paths}
 
 
 def make_folder(folder: Path) -> None:

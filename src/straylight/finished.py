@@ -54,12 +54,14 @@ def check_files(audit: Audit, folder: Path) -> None:
     Raises:
         InputError: If one is missing or not the one that was written.
     """
-    named = [(item.file, item.sha256) for item in audit.perturbations]
+    named: list[tuple[str, str]] = [(item.file, item.sha256) for item in audit.perturbations]
     named.append((audit.natural.examples, audit.natural.examples_sha256))
     for found in (audit.natural.adapted, audit.cohort.examples):
         if found is not None:
-            name = found.get("file", found.get("examples"))
-            named.append((name, found.get("sha256" if "file" in found else "examples_sha256", "")))
+            name, digest = (
+                ("file", "sha256") if "file" in found else ("examples", "examples_sha256")
+            )
+            named.append((found[name], found.get(digest, "")))
     for file, sha256 in named:
         try:
             right = not sha256 or digest_of_file(folder / file) == sha256

@@ -15,8 +15,9 @@ ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 def identity_of_classifier(classifier: Classifier) -> dict[str, Any]:
     """Return all that a classifier's answers depend on: weights, structure, frame, code of the user's."""
-    # How it was trained is in its weights.
-    card = {key: value for key, value in classifier.card.items() if key != "training"}
+    # How it was trained is in its weights, and these are the content of its files.
+    told = ("training", "files")
+    card = {key: value for key, value in classifier.card.items() if key not in told}
     structure = [
         ADDRESS.sub("", repr(classifier.network)),
         json.dumps(card, sort_keys=True, default=str),

@@ -6,14 +6,16 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import jsonschema
 from jsonschema.exceptions import best_match
 
-from straylight.bounded import digest_of
+from straylight.bounded import digest_of, read_bounded
 from straylight.errors import quoted, reason_of
 
+LARGEST_JSON = 2**24  # bytes
 # Escapes of control characters, but for the white space and those that have a short form of their own.
 CONTROL = re.compile(r"\\u00(?:0[0-7bBeEfF]|1[0-9a-fA-F]|7[fF]|[89][0-9a-fA-F])")
 RAW_CONTROL = re.compile(r"[\x7f-\x9f]")
@@ -164,3 +166,13 @@ def misfit(error: jsonschema.ValidationError) -> str:
     """Format where data do not follow a schema, and why."""
     where = "/".join(map(str, error.absolute_path)) or "the top"
     return f"at {quoted(where)} ({reason_of(error)})"
+
+
+def read_json(path: Path) -> Any:  # noqa: ANN401
+    """Read a small JSON file.
+
+    Raises:
+        OSError: If it cannot be read, or is larger than `LARGEST_JSON`.
+        ValueError: As `parse_json`.
+    """
+    return parse_json(read_bounded(path, LARGEST_JSON).decode("utf-8"))

@@ -1,18 +1,21 @@
 """A classifier's folder: `model.safetensors`, and `model.json` that says how to build it."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import jsonschema
+import torch
 from torch import nn
 
 from straylight.backbones import build_network
 from straylight.bounded import digest_of_file, read_bounded
+from straylight.budget import Budget
 from straylight.classifier import Classifier
 from straylight.errors import InputError, reason_of
-from straylight.files import make_folder, write_tensors, write_text
+from straylight.files import digests, make_folder, write_tensors, write_text
 from straylight.jsons import check_follows, misfit, parse_json
 from straylight.limits import LARGEST_SIDE
 from straylight.tensors import Shape
@@ -81,8 +84,14 @@ class ModelCard:
         """
         return build_network(self.architecture, self.arguments, len(self.class_names))
 
-    def classifier(self, network: nn.Module, spec: str) -> Classifier:
-        """Wrap a network that was built by this card (this freezes it, in evaluation mode)."""
+    def classifier(self, network: nn.Module, spec: str, files: Iterable[Path] = ()) -> Classifier:
+        """Wrap a network that was built by this card (this freezes it, in evaluation mode).
+
+        Args:
+            network: It.
+            spec: Where it came from.
+            files: What it was read from, whose digests are kept.
+        """
         return Classifier(
             network,
             shape=self.shape,
@@ -90,7 +99,8 @@ class ModelCard:
             mean=self.mean,
             std=self.std,
             spec=spec,
-            card=vars(self),
+            card=vars(self) | {"files": digests(files)} if files else vars(self),
+            layout=torch.channels_last,  # as it was trained
         )
 
     def to_json(self) -> str:
@@ -151,12 +161,13 @@ def load_classifier(folder: str | Path) -> Classifier:
             f"{root / 'model.json'} is no Straylight model card: {reason_of(error)}."
         ) from error
     try:
-        network = card.build()
+        with Budget(str(root / "model.json"), (root / "model.safetensors").stat().st_size):
+            network = card.build()
     except InputError as error:
         raise InputError(f"{root / 'model.json'}: {error}") from error
-    check_weights(root, card)
     load_weights(network, root / WEIGHTS)
-    return card.classifier(network, str(folder))
+    check_weights(root, card)
+    return card.classifier(network, str(folder), [root / CARD_FILE, root / WEIGHTS])
 
 
 def check_weights(root: Path, card: ModelCard) -> None:

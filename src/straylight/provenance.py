@@ -84,6 +84,8 @@ def describe_natural(
         examples=PHOTOGRAPHS,
         adapted=adapted,
         examples_sha256=sha256,
+        kind=photographs.source.kind,
+        n_distinct=photographs.source.n_distinct,
     )
 
 
@@ -120,6 +122,7 @@ def describe_cohort(clean: Clean, note: str, examples: dict[str, Any] | None) ->
         clean_confusion=clean.confusion,
         note=note,
         examples=examples,
+        value_ranges=images.value_ranges or None,
     )
 
 

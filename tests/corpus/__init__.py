@@ -48,10 +48,16 @@ def make_corpus(seed: int = 0) -> list[Case]:
     from corpus import (
         archives,
         arrays,
+        attacks,
         audits,
+        bounds,
         findings,
+        graphs,
+        manners,
         models,
+        outputs,
         pictures,
+        programs,
         records,
         scans,
         tables,
@@ -68,7 +74,13 @@ def make_corpus(seed: int = 0) -> list[Case]:
         audits,
         findings,
         unfinished,
+        bounds,
+        programs,
+        manners,
+        attacks,
         records,
+        outputs,
+        graphs,
     )
     cases: list[Case] = []
     for number, family in enumerate(families):

@@ -11,9 +11,9 @@ from typing import Any
 
 from torch import nn
 
-from straylight.errors import InputError
+from straylight.errors import InputError, reason_of
 from straylight.images import RGB
-from straylight.readers.brought import Brought, ModelOptions, reason_of
+from straylight.readers.brought import Brought, ModelOptions
 from straylight.readers.hdf5 import check_hdf5, layer_names
 from straylight.readers.keras import ChannelsLast, import_keras, quiet
 from straylight.tensors import LEVELS

@@ -19,11 +19,14 @@ from typing import Any
 
 from torch import nn
 
-from straylight.errors import InputError
-from straylight.readers.brought import Brought, ModelOptions, reason_of
+from straylight.errors import InputError, quoted, reason_of
+from straylight.images import RGB
+from straylight.readers.brought import Brought, ModelOptions
 from straylight.readers.graphs import Refused, check_program, check_strings, image_of
-from straylight.readers.program import Program
+from straylight.readers.operators import is_fresh
+from straylight.readers.program import Program, other_numbers
 from straylight.readers.records import read_records, write_records
+from straylight.readers.trial import try_apart, wrong_answers
 
 HEADER = ("archive_format", "archive_version", "version", ".data/version", "byteorder")
 CONFIGS = {
@@ -36,14 +39,14 @@ AGAIN = (
 )
 
 
-def read_exported(spec: str, _: ModelOptions) -> Brought:
+def read_exported(spec: str, options: ModelOptions) -> Brought:
     """Read ``FILE.pt2``.
 
     Raises:
         InputError: If anything in it would have to be unpickled or evaluated, it is no image
             classifier, or was exported for one batch size or in training mode.
     """
-    records = read_records(Path(spec))
+    records = read_records(Path(spec), wanted)
     try:
         kept, program = plain_parts(records)
     except Refused as refusal:
@@ -52,15 +55,27 @@ def read_exported(spec: str, _: ModelOptions) -> Brought:
         raise InputError(
             f"{spec} is no program of torch.export ({reason_of(error)}): {AGAIN}."
         ) from error
-    batch, _channels, height, width = image_of(spec, program)
+    batch, channels, height, width = image_of(spec, program)
     if batch is not None:
         raise InputError(
             f"{spec} was exported for batches of exactly {batch}: export it again with "
             'dynamic_shapes=({0: torch.export.Dim("batch")},).'
         )
     network = build(spec, kept)
+    if wrong := other_numbers(network) or changed_weights(network):
+        raise InputError(f"{spec} {wrong}.")
+    said = height if height == width and height else 0
+    side, depth = options.size or said, len(options.mean) or channels or RGB
+    if side:
+        size = sum(map(len, kept.values()))
+        try_apart(spec, lambda: wrong_answers(network, (depth, side, side)), size)
     source = json.dumps(program, sort_keys=True).encode()
-    return Brought(Program(network, source), size=height if height == width and height else 0)
+    return Brought(Program(network, source), size=said)
+
+
+def wanted(name: str) -> bool:
+    """Return whether a record is looked at: sample inputs are not unpacked."""
+    return name in HEADER or not name.startswith(("data/sample_inputs/", "extra/"))
 
 
 def plain_parts(records: dict[str, bytes]) -> tuple[dict[str, bytes], dict[str, Any]]:
@@ -118,3 +133,33 @@ def build(spec: str, kept: dict[str, bytes]) -> nn.Module:
         ) from error
     finally:
         logger.setLevel(level)
+
+
+def changed_weights(network: nn.Module) -> str:
+    """Return what is wrong if an operator would change the weights (nothing: none does)."""
+    graph: Any = network.graph
+    for node in graph.nodes:
+        schema = getattr(node.target, "_schema", None)
+        if node.op != "call_function" or schema is None or not schema.is_mutable:
+            continue
+        for place, argument in enumerate(schema.arguments):
+            value = node.args[place] if place < len(node.args) else node.kwargs.get(argument.name)
+            written = argument.alias_info is not None and argument.alias_info.is_write
+            if written and is_kept(value):
+                return (
+                    f"changes itself while it answers ({quoted(value)}), and is not read: {AGAIN}"
+                )
+    return ""
+
+
+def is_kept(value: Any) -> bool:  # noqa: ANN401 (a node of torch.fx, or a list of them)
+    """Return whether a value is a weight, or may be a view of one."""
+    if isinstance(value, list | tuple):
+        return any(map(is_kept, value))
+    if getattr(value, "op", "") != "call_function":
+        return getattr(value, "op", "") == "get_attr"
+    schema = getattr(value.target, "_schema", None)
+    name = str(value.target).split(".")[1:2]
+    if name and is_fresh(name[0]) and schema is not None and not schema.is_mutable:
+        return False
+    return any(map(is_kept, value.all_input_nodes))

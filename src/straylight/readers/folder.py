@@ -1,11 +1,11 @@
-"""Folders: each kind is told by the files in it."""
+"""Folders: each kind is recognised by the files in it."""
 
 from pathlib import Path
 
 from straylight.classifier import Classifier
 from straylight.modelcard import load_classifier
 from straylight.readers.brought import Brought, ModelOptions
-from straylight.readers.hub import CONFIG, read_config, read_timm_folder
+from straylight.readers.hub import CONFIG, WRAPPER, read_config, read_timm_folder
 from straylight.readers.transformers import read_transformers_folder
 
 
@@ -14,6 +14,7 @@ def read_folder(spec: str, options: ModelOptions) -> Brought | Classifier:
     folder = Path(spec)
     if (folder / "model.json").is_file() or not (folder / CONFIG).is_file():
         return load_classifier(folder)
-    if "architecture" in read_config(spec, folder):
+    config = read_config(spec, folder)
+    if "architecture" in config or config.get("model_type") == WRAPPER:
         return read_timm_folder(spec, folder, options)
-    return read_transformers_folder(spec, folder, options)
+    return read_transformers_folder(spec, folder, config)

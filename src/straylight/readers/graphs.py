@@ -5,9 +5,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from straylight.errors import InputError
+from straylight.errors import InputError, listed, quoted
+from straylight.readers.operators import allowed
 
-FILES = {"save", "from_file"}  # the operators of aten that take file names
 ATEN = re.compile(r"torch\.ops\.aten\.(?!__)(\w+)\.(?!__)\w+", re.ASCII)
 # Arithmetic of sizes; a batch of any size needs it.
 SIZES = re.compile(
@@ -41,6 +41,7 @@ def check_program(program: dict[str, Any]) -> dict[str, Any]:
         Refused: If something is not.
     """
     graph = program["graph_module"]
+    check_outputs(graph["signature"])
     program["guards_code"] = []
     program.pop("torch_version", None)
     graph["metadata"], graph["treespec_namedtuple_fields"] = {}, {}
@@ -71,10 +72,17 @@ def tables(value: object) -> Iterator[dict[str, Any]]:
 
 
 def check_operator(target: str) -> None:
-    """See that an operator is one of aten that touches no file, or arithmetic of sizes."""
+    """Raise unless an operator is one of aten that only computes, or arithmetic of sizes."""
     found = ATEN.fullmatch(target)
-    if (found is None or found.group(1) in FILES) and not SIZES.fullmatch(target):
-        raise Refused(f"calls {target[:80]!r}, which is no plain tensor operator")
+    if (found is None or not allowed(f"aten::{found.group(1)}")) and not SIZES.fullmatch(target):
+        raise Refused(f"calls '{quoted(target)}', which is not a plain tensor operator")
+
+
+def check_outputs(signature: dict[str, Any]) -> None:
+    """Raise if a program changes its weights or its images while it answers."""
+    for output in signature["output_specs"]:
+        if set(output) != {"user_output"}:
+            raise Refused(f"changes itself while it answers ({listed(sorted(output))})")
 
 
 def check_mode(inputs: list[dict[str, Any]]) -> None:
@@ -87,7 +95,7 @@ def check_expression(text: str) -> None:
     """See that a symbolic size is made of sympy's numbers and symbols alone: it is evaluated."""
     words = re.findall(r"[A-Za-z_]\w*", text)
     if not EXPRESSION.fullmatch(text) or not all(w in WORDS or SYMBOL.fullmatch(w) for w in words):
-        raise Refused(f"has a size that is no plain expression ({text[:80]!r})")
+        raise Refused(f"has a size that is no plain expression ('{quoted(text)}')")
 
 
 def check_tree(tree: dict[str, Any]) -> None:
@@ -97,7 +105,7 @@ def check_tree(tree: dict[str, Any]) -> None:
         isinstance(context, list) and all(IDENTIFIER.fullmatch(str(key)) for key in context)
     )
     if tree["type"] not in TREES or not plain:
-        raise Refused(f"takes or gives a {str(tree['type'])[:80]!r}")
+        raise Refused(f"takes or gives a '{quoted(tree['type'])}'")
     for child in tree["children_spec"]:
         check_tree(child)
 
@@ -117,7 +125,7 @@ def check_strings(value: object, key: str = "") -> None:
     elif isinstance(value, str) and key not in TEXTS:
         allowed = IDENTIFIER if key in NAMES and value else DOTTED
         if not allowed.fullmatch(value):
-            raise Refused(f"has a name that is no plain one ({value[:80]!r})")
+            raise Refused(f"has a name that is no plain one ('{quoted(value)}')")
 
 
 def image_of(spec: str, program: dict[str, Any]) -> tuple[int | None, ...]:

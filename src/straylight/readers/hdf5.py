@@ -1,16 +1,18 @@
-"""HDF5 files of weights, which may not lead to other files."""
+"""HDF5 files of weights: plain numbers in the file itself, no more than it holds."""
 
 import io
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import Any
 
-from straylight.errors import InputError
-from straylight.readers.brought import reason_of
+from straylight.errors import InputError, quoted, reason_of
+from straylight.limits import HARMLESS
 
-if TYPE_CHECKING:
-    import h5py
+FILTERS = {"1", "2", "3"}  # gzip, shuffle, and check sums; others are libraries that HDF5 loads
+MOST = 2**16  # groups and arrays: the largest networks have some thousand
+DEEPEST = 64
+OTHER_FILES = "leads to other files (HDF5 links)"
 
 
 def import_h5py(spec: str) -> ModuleType:
@@ -24,19 +26,46 @@ def import_h5py(spec: str) -> ModuleType:
 
 
 def check_hdf5(spec: str, file: Path | io.BytesIO) -> None:
-    """See that a file is HDF5, with all that it holds in itself.
+    """Raise unless a file is HDF5 that holds plain numbers, and all of them itself.
 
     Raises:
-        InputError: If it is not, or has links or values in other files.
+        InputError: If it is not, has links or values in other files, or claims more than it holds.
     """
     library = import_h5py(spec)
+    size = file.stat().st_size if isinstance(file, Path) else file.getbuffer().nbytes
     try:
         with library.File(file, "r") as stored:
-            away = any(leads_away(group, name) for group, name in items(stored))
-    except (OSError, RuntimeError, KeyError, ValueError) as error:
+            wrong = wrong_in(library, stored, 2 * size + 4 * HARMLESS)
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise InputError(f"{spec} is no HDF5 file of weights ({reason_of(error)}).") from error
-    if away:
-        raise InputError(f"{spec} leads to other files (HDF5 links), and is not read.")
+    if wrong:
+        raise InputError(f"{spec} {wrong}, and is not read.")
+
+
+def wrong_in(library: ModuleType, stored: Any, most: int) -> str:  # noqa: ANN401, PLR0911
+    """Return what is wrong with a file (nothing: all is well)."""
+    claimed = 0
+    seen: set[int] = set()
+    for group, name in items(library, stored, seen):
+        if len(seen) > MOST:
+            return f"holds more than {MOST} groups and arrays"
+        if not is_inside(group, name):
+            return OTHER_FILES
+        item = group[name]
+        if isinstance(item, library.Group):
+            continue
+        if not isinstance(item, library.Dataset):
+            return f"holds something else than groups and arrays ({quoted(name)})"
+        if item.external or item.is_virtual:
+            return OTHER_FILES
+        if set(item._filters) - {"gzip", "shuffle", "fletcher32"}:
+            return f"is packed in an unusual way ({quoted(name)})"
+        if item.dtype.kind not in "biuf":
+            return f"holds something else than numbers ({quoted(name)})"
+        claimed += item.nbytes
+        if claimed > most:
+            return "claims more numbers than a file of its size can hold"
+    return ""
 
 
 def layer_names(path: Path) -> list[str]:
@@ -48,24 +77,29 @@ def layer_names(path: Path) -> list[str]:
         return [n.decode() if isinstance(n, bytes) else str(n) for part in parts for n in part]
 
 
-def items(group: "h5py.Group") -> Iterator[tuple["h5py.Group", str]]:
-    """List everything in a file, through no link."""
+def items(
+    library: ModuleType,
+    group: Any,  # noqa: ANN401
+    seen: set[int],
+    depth: int = 0,
+) -> Iterator[tuple[Any, str]]:
+    """List everything in a file once, through no link."""
     for name in group:
         yield group, name
-        inner = group[name] if is_inside(group, name) else None
-        if isinstance(inner, MutableMapping):  # h5py's groups are
-            yield from items(inner)  # type: ignore[arg-type]
+        if not is_inside(group, name):
+            continue
+        inner = group[name]
+        place: int = library.h5o.get_info(inner.id).addr
+        if place in seen:
+            raise ValueError("something in it has two names")
+        seen.add(place)
+        if isinstance(inner, library.Group):
+            if depth > DEEPEST:
+                raise ValueError("its groups are nested too deeply")
+            yield from items(library, inner, seen, depth + 1)
 
 
-def is_inside(group: "h5py.Group", name: str) -> bool:
-    """Tell whether a name is the thing itself, and no link to a path or a file."""
-    kind: type = group.get(name, getlink=True, getclass=True)  # type: ignore[no-untyped-call]
+def is_inside(group: Any, name: str) -> bool:  # noqa: ANN401
+    """Return whether a name is the thing itself, and no link to a path or a file."""
+    kind: type = group.get(name, getlink=True, getclass=True)
     return kind.__name__ == "HardLink"
-
-
-def leads_away(group: "h5py.Group", name: str) -> bool:
-    """Tell whether an item is a link, or its values lie in another file."""
-    if not is_inside(group, name):
-        return True
-    item = group[name]
-    return bool(getattr(item, "external", None) or getattr(item, "is_virtual", False))

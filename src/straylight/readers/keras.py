@@ -9,30 +9,164 @@ import warnings
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Any
 
 from torch import Tensor, nn
 
-from straylight.errors import InputError
+from straylight.budget import Budget
+from straylight.errors import InputError, listed, quoted, reason_of
 from straylight.images import RGB
-from straylight.readers.brought import Brought, ModelOptions, reason_of
+from straylight.jsons import parse_json
+from straylight.readers.brought import Brought, ModelOptions
 from straylight.readers.graphs import tables
 from straylight.readers.hdf5 import check_hdf5
 from straylight.readers.program import Program
+from straylight.readers.records import read_records
+from straylight.readers.trial import try_apart, wrong_answers
 
-MEMBERS = {"config.json", "metadata.json", "model.weights.h5"}
-MODULES = re.compile(
-    r"keras|keras\.(src\.)?(layers|models|initializers|regularizers|constraints|activations|losses"
-    r"|metrics|optimizers|ops|quantizers|dtype_policies)(\.\w+)*"
-)
-FUNCTIONS = re.compile(r"builtins|keras\.(src\.)?(activations|ops)(\.\w+)*")
-TENSORS = {"__keras_tensor__", "__tensor__", "__numpy__"}
-# Layers that hold Python, other libraries' models, or the names of files.
-UNSAFE = {
-    *("Lambda", "TorchModuleWrapper", "TFSMLayer", "JaxLayer", "FlaxLayer"),
-    *("StringLookup", "IntegerLookup", "IndexLookup", "TextVectorization"),
+CONFIG, WEIGHTS = "config.json", "model.weights.h5"
+MEMBERS = {CONFIG, "metadata.json", WEIGHTS}
+# Layers of image classifiers. None holds Python, other libraries' models, or the names of files.
+LAYERS = {
+    *(
+        "InputLayer",
+        "Dense",
+        "EinsumDense",
+        "Embedding",
+        "Activation",
+        "Softmax",
+        "ReLU",
+        "LeakyReLU",
+        "PReLU",
+        "ELU",
+    ),
+    *(
+        "Identity",
+        "Dropout",
+        "SpatialDropout1D",
+        "SpatialDropout2D",
+        "AlphaDropout",
+        "GaussianDropout",
+    ),
+    *(
+        "GaussianNoise",
+        "ActivityRegularization",
+        "Conv1D",
+        "Conv2D",
+        "Conv2DTranspose",
+        "SeparableConv1D",
+    ),
+    *(
+        "SeparableConv2D",
+        "DepthwiseConv1D",
+        "DepthwiseConv2D",
+        "BatchNormalization",
+        "LayerNormalization",
+    ),
+    *(
+        "GroupNormalization",
+        "RMSNormalization",
+        "UnitNormalization",
+        "Normalization",
+        "Rescaling",
+        "Resizing",
+    ),
+    *("CenterCrop", "MaxPooling1D", "MaxPooling2D", "AveragePooling1D", "AveragePooling2D"),
+    *(
+        "GlobalMaxPooling1D",
+        "GlobalMaxPooling2D",
+        "GlobalAveragePooling1D",
+        "GlobalAveragePooling2D",
+    ),
+    *(
+        "AdaptiveAveragePooling2D",
+        "AdaptiveMaxPooling2D",
+        "Flatten",
+        "Reshape",
+        "Permute",
+        "RepeatVector",
+    ),
+    *("Cropping1D", "Cropping2D", "ZeroPadding1D", "ZeroPadding2D", "UpSampling1D", "UpSampling2D"),
+    *(
+        "Add",
+        "Subtract",
+        "Multiply",
+        "Average",
+        "Maximum",
+        "Minimum",
+        "Concatenate",
+        "Dot",
+        "Attention",
+    ),
+    *("AdditiveAttention", "MultiHeadAttention", "GroupQueryAttention", "TimeDistributed"),
+    *(
+        "RandomFlip",
+        "RandomRotation",
+        "RandomZoom",
+        "RandomContrast",
+        "RandomTranslation",
+        "RandomBrightness",
+    ),
 }
+MODELS = {"Functional", "Model", "Sequential", "DTypePolicy"}
+# Modules whose classes hold numbers alone.
+MODULES = re.compile(
+    r"keras\.(src\.)?(initializers|regularizers|constraints|dtype_policies)(\.\w+)*", re.ASCII
+)
+NETWORKS = re.compile(r"keras(\.src)?(\.(layers|models|engine))?(\.\w+)*", re.ASCII)
+FUNCTIONS = re.compile(r"builtins|keras\.(src\.)?activations(\.\w+)*", re.ASCII)
+OPERATIONS = re.compile(r"keras\.(src\.)?ops(\.\w+)*", re.ASCII)
+SIMPLE = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}", re.ASCII)
+TENSORS = {"__keras_tensor__", "__tensor__", "__numpy__"}
+# Arithmetic of tensors, as `x + y` in a functional model writes it.
+ARITHMETIC = {
+    *(
+        "Add",
+        "Subtract",
+        "Multiply",
+        "Divide",
+        "TrueDivide",
+        "Negative",
+        "Power",
+        "Square",
+        "Sqrt",
+        "Mean",
+        "Sum",
+        "Max",
+        "Min",
+    ),
+    *(
+        "GetItem",
+        "Reshape",
+        "Transpose",
+        "Concatenate",
+        "Stack",
+        "Squeeze",
+        "ExpandDims",
+        "Matmul",
+        "Clip",
+        "Maximum",
+    ),
+    *(
+        "Minimum",
+        "Abs",
+        "Exp",
+        "Log",
+        "Sigmoid",
+        "Softmax",
+        "Relu",
+        "Gelu",
+        "Silu",
+        "Tanh",
+        "Cast",
+        "Pad",
+    ),
+}
+NUMBER = 2**20  # the largest that a setting of a layer may be
+UNBOUNDED = {"seed", "value", "shared_object_id"}  # these size nothing
 
 
 class ChannelsLast(nn.Module):
@@ -53,64 +187,110 @@ def channels_last(shape: tuple[int | None, ...]) -> bool:
     return shape[-1] in (1, RGB)
 
 
-def read_keras(spec: str, _: ModelOptions) -> Brought:
+def read_keras(spec: str, options: ModelOptions) -> Brought:
     """Read ``FILE.keras``.
 
     Raises:
-        InputError: If it holds code or classes that are not Keras' own, or cannot be built.
+        InputError: If it holds code or classes that are not listed, or cannot be built.
     """
-    source = check_archive(spec)
+    members = check_archive(spec)
+    size = sum(map(len, members.values()))
     keras = import_keras(spec)
     try:
-        with quiet():
-            model = keras.saving.load_model(spec, compile=False, safe_mode=True)
+        with quiet(), TemporaryDirectory() as folder, Budget(spec, size):
+            # Keras gets the members that were checked, not the file.
+            path = Path(folder) / "model.keras"
+            with zipfile.ZipFile(path, "w") as archive:
+                for name, content in members.items():
+                    archive.writestr(name, content)
+            model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except InputError:
+        raise
     except Exception as error:
         # Keras raises kinds of all sorts.
         raise InputError(f"{spec} cannot be built by Keras ({reason_of(error)}).") from error
     shape = getattr(model, "input_shape", None)
     if not isinstance(shape, tuple) or len(shape) != 4:
-        raise InputError(f"{spec} takes {shape}: a classifier takes a batch of images.")
+        raise InputError(f"{spec} takes {quoted(shape)}: a classifier takes a batch of images.")
     side = shape[1:3] if channels_last(shape) else shape[2:]
     square = side[0] if side[0] == side[1] and side[0] else 0
-    return Brought(Program(ChannelsLast(model), source), size=square)
+    network = ChannelsLast(model)
+    if pixels := options.size or square:
+        depth = len(options.mean) or RGB
+        try_apart(spec, lambda: wrong_answers(network, (depth, pixels, pixels)), size)
+    return Brought(Program(network, members[CONFIG]), size=square)
 
 
-def check_archive(spec: str) -> bytes:
-    """Return the configuration of a .keras file, if all its classes are Keras' own."""
+def check_archive(spec: str) -> dict[str, bytes]:
+    """Return the members of a .keras file, if all its classes are listed."""
+    members = read_records(Path(spec))
+    if set(members) != MEMBERS:
+        raise InputError(
+            f"{spec} holds more than a network and its weights, or not these "
+            f"({listed(members, 5)}), and is not read."
+        )
     try:
-        with zipfile.ZipFile(spec) as archive:
-            names = archive.namelist()
-            if sorted(names) != sorted(MEMBERS):
-                raise InputError(
-                    f"{spec} holds more than a network and its weights, or not these "
-                    f"({', '.join(names[:5])}), and is not read."
-                )
-            source = archive.read("config.json")
-            weights = archive.read("model.weights.h5")
-        for table in tables(json.loads(source)):
+        config = parse_json(members[CONFIG].decode("utf-8"))
+        if not isinstance(config, dict):
+            raise ValueError("its configuration is no table")
+        config = {k: v for k, v in config.items() if k != "compile_config"}
+        members[CONFIG] = json.dumps(config).encode()
+        members["metadata.json"] = json.dumps(
+            parse_json(members["metadata.json"].decode())
+        ).encode()
+        for table in tables(config):
             check_class(spec, table)
-    except (zipfile.BadZipFile, OSError, ValueError, RuntimeError, RecursionError) as error:
+            check_numbers(spec, table)
+    except InputError:
+        raise
+    except (ValueError, RecursionError) as error:
         raise InputError(
             f"{spec} is no .keras file ({reason_of(error)}): save it again."
         ) from error
-    check_hdf5(spec, io.BytesIO(weights))
-    return source
+    check_hdf5(spec, io.BytesIO(members[WEIGHTS]))
+    return members
 
 
 def check_class(spec: str, table: dict[str, Any]) -> None:
-    """Refuse a class, function or closure that is not Keras' own, or that is known to run code."""
+    """Refuse a class, function or closure that is not listed as harmless."""
     if "class_name" not in table and "module" not in table:
         return
     name, module = str(table.get("class_name")), table.get("module")
-    own = table.get("registered_name") not in (None, name)
-    known = module is None or (FUNCTIONS if name == "function" else MODULES).fullmatch(str(module))
-    special = name.startswith("__") and name not in TENSORS
-    if name in UNSAFE or own or special or not known:
+    if not is_listed(name, module, table.get("config")) or table.get("registered_name") not in (
+        None,
+        name,
+    ):
         full = f"{module}.{name}" if module else name
         raise InputError(
-            f"{spec} holds {full}, which can run code or read files, and is not read: use layers of Keras "
-            "alone, or give python:MODULE:FUNCTION."
+            f"{spec} holds {quoted(full)}, which can run code or read files, or is not known to be "
+            "harmless, and is not read: use layers of Keras for images, or give python:MODULE:FUNCTION."
         )
+
+
+def is_listed(name: str, module: object, config: object) -> bool:
+    """Return whether a class or function is listed."""
+    if name in TENSORS:
+        return True
+    if name == "function":
+        known = module is None or FUNCTIONS.fullmatch(str(module)) is not None
+        return known and isinstance(config, str) and SIMPLE.fullmatch(config) is not None
+    if module is None:
+        return name in LAYERS | MODELS
+    if MODULES.fullmatch(str(module)):
+        return SIMPLE.fullmatch(name) is not None
+    if OPERATIONS.fullmatch(str(module)):
+        return name in ARITHMETIC
+    return NETWORKS.fullmatch(str(module)) is not None and name in LAYERS | MODELS
+
+
+def check_numbers(spec: str, table: dict[str, Any]) -> None:
+    """Raise if a setting is a number that no network needs."""
+    for key, value in table.items():
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, int | float) and abs(item) > NUMBER and key not in UNBOUNDED:
+                raise InputError(
+                    f"{spec} has {quoted(key)} of {item:g}, which no network has, and is not read."
+                )
 
 
 def import_keras(spec: str) -> ModuleType:

@@ -18,7 +18,7 @@ def read_named(spec: str, options: ModelOptions) -> Brought:
         raise InputError(f"{spec} needs --weights FILE.safetensors and --classes NAME NAME ...")
     architecture = spec.removeprefix(TIMM)
     network = build_network(architecture, {}, len(options.classes))
-    load_weights(network, Path(options.weights))
+    notes = load_weights(network, Path(options.weights))
     said: dict[str, Any] = getattr(network, "default_cfg", {})
     mean, std = own_normalisation(architecture, {}) or IMAGENET
     return Brought(
@@ -27,4 +27,5 @@ def read_named(spec: str, options: ModelOptions) -> Brought:
         size=said.get("input_size", (RGB, 224, 224))[1],
         mean=mean,
         std=std,
+        notes=notes,
     )

@@ -5,6 +5,8 @@ import hashlib
 import torch
 from torch import Tensor, nn
 
+from straylight.errors import quoted
+
 
 class Program(nn.Module):
     """A network, with the digest of the program that it is.
@@ -25,3 +27,17 @@ class Program(nn.Module):
 
     def forward(self, images: Tensor) -> object:
         return self.network(images)
+
+
+def other_numbers(network: nn.Module) -> str:
+    """Return what to do about weights that are not float32, as the end of a sentence (nothing: all are)."""
+    for name, tensor in network.state_dict().items():
+        if not isinstance(tensor, Tensor) or tensor.is_quantized or tensor.is_complex():
+            return "is quantised or complex, and has no gradients: give it in float32"
+        if tensor.is_floating_point() and tensor.dtype != torch.float32:
+            kind = str(tensor.dtype).removeprefix("torch.")
+            return (
+                f"has weights of type {kind} ({quoted(name)}): give it in float32 (call network.float() "
+                "before it is exported)"
+            )
+    return ""

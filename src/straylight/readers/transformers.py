@@ -1,6 +1,9 @@
-"""Image classifiers of Hugging Face `transformers`, from a folder."""
+"""Image classifiers of Hugging Face `transformers`, from a folder.
 
-import json
+The library does not read the folder. Its configuration is made of the listed fields of `config.json`
+(`arguments.py`), and it is given the tensors that were read here.
+"""
+
 from collections.abc import Iterator
 from contextlib import contextmanager
 from logging import CRITICAL
@@ -9,20 +12,20 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from straylight.errors import InputError
-from straylight.readers.brought import Brought, ModelOptions, reason_of
-from straylight.readers.graphs import tables
-from straylight.readers.hub import CONFIG, WEIGHTS, read_config
+from straylight.arguments import check_arguments
+from straylight.budget import Budget
+from straylight.errors import InputError, quoted, reason_of
+from straylight.jsons import read_json
+from straylight.limits import LARGEST_SIDE
+from straylight.readers.brought import Brought
+from straylight.readers.fields import FIELDS, METADATA, TYPES
+from straylight.readers.hub import CONFIG, MOST_CLASSES, is_numbers, is_text, size_of_weights
 from straylight.tensors import LEVELS
+from straylight.weights import Weights, conversions, read_weights, without_prefixes
 
 PREPROCESSOR = "preprocessor_config.json"
 SEVERAL = "multi_label_classification"
-# What would run the folder's code, fetch other files, or replace the network's parts.
-REFUSED = {
-    "auto_map": "code of its own",
-    "quantization_config": "quantised weights, which have no gradients",
-    "use_pretrained_backbone": "a backbone whose weights are downloaded",
-}
+PROBLEMS = (None, SEVERAL, "single_label_classification")
 
 
 class Outputs(nn.Module):
@@ -37,50 +40,88 @@ class Outputs(nn.Module):
         return logits.sigmoid() if self.several else logits
 
 
-def read_transformers_folder(spec: str, folder: Path, _: ModelOptions) -> Brought:
-    """Read `config.json`, `model.safetensors` and, if it is there, `preprocessor_config.json`."""
-    config = read_config(spec, folder)
-    for key, meaning in REFUSED.items():
-        if any(table.get(key) for table in tables(config)):
-            raise InputError(f"{spec} has {meaning} ({key} in its {CONFIG}), and is not read.")
-    if not (folder / WEIGHTS).is_file():
-        raise InputError(
-            f"{spec} has no {WEIGHTS}: pickled weights such as pytorch_model.bin can run code and are "
-            "not read; save it with save_pretrained(FOLDER), which writes safetensors."
-        )
-    network = build(spec, folder)
-    settings: Any = network.config
-    labels = settings.id2label
-    names = tuple(labels[i] for i in sorted(labels))
-    size, mean, std = preprocessing(spec, folder)
+def read_transformers_folder(spec: str, folder: Path, config: dict[str, Any]) -> Brought:
+    """Read `config.json`, the weights and, if it is there, `preprocessor_config.json`."""
+    size = size_of_weights(spec, folder)
+    names = checked_config(spec, config)
+    side, mean, std = preprocessing(spec, folder)
+    weights, notes = without_prefixes(read_weights(folder))
+    with Budget(spec, size):
+        network = build(spec, config, names, weights)
     return Brought(
         Outputs(network, several=config.get("problem_type") == SEVERAL),
-        size=size,
+        size=side,
         mean=mean,
         std=std,
         # LABEL_0, LABEL_1 stand where nobody named them.
         classes=() if all(n == f"LABEL_{i}" for i, n in enumerate(names)) else names,
+        notes=(*notes, *conversions(weights.values())),
     )
 
 
-def build(spec: str, folder: Path) -> nn.Module:
+def checked_config(spec: str, config: dict[str, Any]) -> tuple[str, ...]:
+    """Return the names of the classes, if the configuration holds nothing but what is listed.
+
+    Raises:
+        InputError: If not.
+    """
+    kind = config.get("model_type")
+    if not isinstance(kind, str) or kind not in TYPES:
+        raise InputError(
+            f"{spec} is no image classifier that is read (model_type '{quoted(kind, 40)}' in {CONFIG}): "
+            "docs/models.md lists those that are; for others give python:MODULE:FUNCTION."
+        )
+    given = {key: value for key, value in config.items() if key not in METADATA}
+    check_arguments(spec, given, FIELDS)
+    if config.get("problem_type") not in PROBLEMS:
+        raise InputError(f"{spec} has a problem_type that is not of a classifier.")
+    return class_names(spec, config)
+
+
+def class_names(spec: str, config: dict[str, Any]) -> tuple[str, ...]:
+    """Return the names of the classes, by the numbers that `id2label` gives them."""
+    labels = config.get("id2label")
+    if labels is None:
+        count = config.get("num_labels", 2)
+        whole = isinstance(count, int) and 1 <= count <= MOST_CLASSES
+        names: dict[str, Any] = {str(i): f"LABEL_{i}" for i in range(count)} if whole else {}
+    else:
+        names = labels if isinstance(labels, dict) and len(labels) <= MOST_CLASSES else {}
+    if (
+        not names
+        or set(names) != {str(i) for i in range(len(names))}
+        or not all(map(is_text, names.values()))
+    ):
+        raise InputError(
+            f"{spec} has a {CONFIG} whose id2label does not name the classes 0, 1, 2 and so on."
+        )
+    return tuple(names[str(i)] for i in range(len(names)))
+
+
+def build(spec: str, config: dict[str, Any], names: tuple[str, ...], weights: Weights) -> nn.Module:
     """Build the network and fill it; every tensor must be in the file."""
     try:
-        from transformers import AutoModelForImageClassification
+        from transformers import CONFIG_MAPPING, AutoModelForImageClassification
     except ImportError:
         raise InputError(f"{spec} needs transformers: 'pip install straylight[hf]'.") from None
+    given = {key: value for key, value in config.items() if key in FIELDS}
     try:
         with quiet():
-            network, told = AutoModelForImageClassification.from_pretrained(
-                folder,
-                local_files_only=True,
-                use_safetensors=True,
-                trust_remote_code=False,
-                # Attention named in config.json could be a kernel that is fetched from the hub.
+            settings = CONFIG_MAPPING[config["model_type"]](
+                **given, id2label=dict(enumerate(names))
+            )
+            kind: Any = AutoModelForImageClassification._model_mapping[type(settings)]
+            network, told = kind.from_pretrained(
+                None,
+                config=settings,
+                state_dict=weights,
                 attn_implementation="eager",
+                dtype="float32",
                 output_loading_info=True,
                 ignore_mismatched_sizes=True,  # told below, with all the rest
             )
+    except InputError:
+        raise
     except Exception as error:
         # Its model classes raise kinds of all sorts.
         raise InputError(
@@ -91,7 +132,7 @@ def build(spec: str, folder: Path) -> nn.Module:
     if wrong:
         raise InputError(
             f"{spec} does not fit its {CONFIG}: {len(wrong)} tensors are missing, left over or of "
-            f"another shape (first: {wrong[0]})."
+            f"another shape (first: {quoted(wrong[0])})."
         )
     built: nn.Module = network
     return built
@@ -119,18 +160,19 @@ def preprocessing(spec: str, folder: Path) -> tuple[int, tuple[float, ...], tupl
     if not path.is_file():
         return 0, (), ()
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
+        said = read_json(path)
         cropped = said.get("do_center_crop") and "crop_size" in said
         size = side_of(said.get("crop_size" if cropped else "size"))
-        factor = LEVELS * said.get("rescale_factor", 1 / LEVELS)
+        factor = float(LEVELS * said.get("rescale_factor", 1 / LEVELS))
         if not said.get("do_rescale", True):
-            factor = LEVELS
+            factor = float(LEVELS)
         if not said.get("do_normalize", True):
             return size, (0.0,) * 3, (1 / factor,) * 3
-        mean, std = (
-            tuple(v / factor for v in said.get(k, ())) for k in ("image_mean", "image_std")
-        )
-    except (ValueError, TypeError, AttributeError, ZeroDivisionError) as error:
+        given = [said.get(key) or [] for key in ("image_mean", "image_std")]
+        if not all(map(is_numbers, given)) or not 0 < factor < 1e6:
+            raise ValueError("its mean, std or factor are not numbers for each channel")
+        mean, std = (tuple(value / factor for value in values) for values in given)
+    except (ValueError, TypeError, AttributeError, ArithmeticError, OSError) as error:
         raise InputError(
             f"{spec} has a {PREPROCESSOR} that cannot be read ({reason_of(error)})."
         ) from error
@@ -143,7 +185,7 @@ def side_of(size: object) -> int:
     >>> side_of(224), side_of({"shortest_edge": 224}), side_of({"height": 96, "width": 128})
     (224, 224, 0)
     """
-    if isinstance(size, dict):
-        sides = set(size.values())
-        return int(sides.pop()) if len(sides) == 1 else 0
-    return size if isinstance(size, int) else 0
+    sides = list(size.values()) if isinstance(size, dict) else [size]
+    side: Any = sides[0] if sides and sides.count(sides[0]) == len(sides) else 0
+    whole = isinstance(side, int) and not isinstance(side, bool)
+    return side if whole and 0 < side <= LARGEST_SIDE else 0

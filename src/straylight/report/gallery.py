@@ -13,6 +13,7 @@ from straylight.report.figures import (
     read_pixels,
     shape_of,
 )
+from straylight.report.learned import kind_of
 from straylight.report.tables import share
 from straylight.report.verdict import Verdict
 from straylight.results import Audit, Perturbation
@@ -48,6 +49,7 @@ class Pictures:
     compared: tuple[Compared, ...]
     examples: tuple[Example, ...]
     photographs: tuple[Picture, ...]
+    noun: str
     adapted: tuple[Picture, ...]
 
 
@@ -65,6 +67,7 @@ def make_pictures(audit: Audit, verdict: Verdict, folder: Path, factor: int) -> 
         photographs=draw_photographs(
             folder / audit.natural.examples, shape, "Photograph", audit.natural.examples_sha256
         ),
+        noun="drawings" if kind_of(audit.natural) == "drawings" else "photographs",
         adapted=()
         if adapted is None
         else draw_photographs(

@@ -12,6 +12,7 @@ from modulefinder import ModuleFinder
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from straylight.bounded import digest_of_file
 from straylight.errors import InputError, quoted, reason_of
@@ -162,14 +163,14 @@ def sources_of(spec: str) -> list[Path]:
         finder.run_script(str(file))
     except (SyntaxError, OSError, RecursionError, ValueError):
         return [file]
-    imported = (Path(found.__file__) for found in finder.modules.values() if found.__file__)
-    return sorted({file, *imported})
+    imported = [getattr(found, "__file__", None) for found in finder.modules.values()]
+    return sorted({file, *(Path(found) for found in imported if found)})
 
 
 def digest_of_made(spec: str) -> str:
     """Digest of the tensors of a network that a function of the user's own makes, which is run."""
     made = read_function(spec, ModelOptions())
-    network = getattr(made, "network", made)
+    network: nn.Module = made.network
     digest = hashlib.sha256()
     for name, tensor in network.state_dict().items():
         digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())

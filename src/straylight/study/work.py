@@ -168,6 +168,10 @@ def row(item: Perturbation, names: tuple[str, ...]) -> Json:
 def method_text(item: Perturbation) -> str:
     """Write an attack as a method is written, with the settings that are not the usual ones."""
     name = item.method["name"]
+    if name not in ATTACKS:  # a user's own
+        own = [f"{key}={value}" for key, value in item.method.get("settings", {}).items()]
+        at = "" if item.source == "photographs" else f"@{item.source}"
+        return f"{name}{at}{':' * bool(own)}{','.join(own)}"
     usual = describe(ATTACKS[name].make())
     settings = [f"{key}={value}" for key, value in item.method.items() if usual.get(key) != value]
     source = "" if item.source == ATTACKS[name].source else f"@{item.source}"
@@ -221,7 +225,8 @@ def check_predictions(
         InputError: If not.
     """
     n = len(item.score.transitions)
-    pairs = clean.astype(np.int64) * n + found if clean.shape == found.shape else np.empty(0)
+    same = clean.shape == found.shape
+    pairs = clean.astype(np.int64) * n + found.astype(np.int64) if same else np.empty(0)
     within = bool(((pairs >= 0) & (pairs < n * n)).all())
     counts = np.bincount(pairs.astype(np.int64), minlength=n * n) if within else np.empty(0)
     if counts.tolist() != [count for row in item.score.transitions for count in row]:
