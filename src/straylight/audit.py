@@ -121,11 +121,11 @@ def run(
         public=public,
         keep_predictions=keep_predictions,
     )
-    if again and not force and (found := finished_audit(folder, digest)):
+    if again and not force and (found := finished_audit(folder, digest, show_images=show_images)):
         return finished(found, folder, finish)
     ledger = Ledger(folder, digest, classifier.class_names, force=force)
-    if (found := written_audit(ledger)) is not None:
-        ledger.open()
+    if (found := written_audit(ledger, show_images=show_images)) is not None:
+        ledger.open(show_images=show_images)
         return finished(found, folder, finish, ledger)
     folded = fold(classifier)
     tracker.start("clean predictions", len(cohort))
@@ -134,7 +134,7 @@ def run(
     findings = preflight(classifier, cohort, logits)
     announce(findings, tracker)
     tracker.advance(len(cohort))
-    ledger.open()
+    ledger.open(show_images=show_images)
     sources: dict[Source, ImageSet] = {"photographs": photographs}
     networks: dict[ThreatModel, Classifier] = {"T1": folded}
     adapted = aligned = None

@@ -504,6 +504,45 @@ def test_case_10_what_was_altered_meanwhile_is_made_again(
     assert comparable(again) == comparable(whole[0])
 
 
+@pytest.mark.parametrize("part", ["perturbation", "cohort", "preflight"])
+def test_an_audit_that_was_changed_before_its_report_is_made_again(
+    whole: tuple[Audit, Path], tmp_path: Path, part: str
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(PLAN, *parts(), tmp_path, show_images=True, finish=killed)
+    written = json.loads((tmp_path / "audit.json").read_text())
+
+    def change(data: dict[str, Any]) -> None:
+        if part == "perturbation":
+            data["perturbations"][0]["n_backward"] += 1
+            data["perturbations"][0]["model_passes"] += 1
+        elif part == "cohort":
+            data["cohort"]["note"] = "another"
+        else:
+            data["preflight"] = []
+
+    edited(tmp_path, change)
+    again = run(PLAN, *parts(), tmp_path, show_images=True, finish=write_report)
+    found = json.loads((tmp_path / "audit.json").read_text())
+    assert {k: v for k, v in found.items() if k != "environment"} == {
+        k: v for k, v in written.items() if k != "environment"
+    }
+    assert comparable(again) == comparable(whole[0])
+
+
+def test_images_are_not_shown_that_only_a_killed_audit_was_to_show(
+    whole: tuple[Audit, Path], tmp_path: Path
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(PLAN, *parts(), tmp_path, show_images=True, finish=killed)
+    assert (tmp_path / "examples.npy").exists()
+    again = run(PLAN, *parts(), tmp_path, finish=write_report)
+    assert again.cohort.examples is None
+    assert load_audit(tmp_path).cohort.examples is None
+    assert not (tmp_path / "examples.npy").exists()
+    assert comparable(again) == comparable(whole[0])
+
+
 def die_at(moment: int) -> None:
     """Have this process die in the place of putting its n-th file where it belongs."""
     original, left = Path.replace, [moment]
@@ -546,10 +585,30 @@ def test_what_is_being_written_is_not_swept_away(tmp_path: Path) -> None:
         sweep(tmp_path)
         fresh.write_text("whole")
     assert (tmp_path / "a.txt").read_text() == "whole"
-    (tmp_path / ".b.txt.0.partial").mkdir()
+    (tmp_path / ".b.txt.0123456789abcdef.partial").mkdir()
     (tmp_path / ".mine.partial").write_text("a file, and no folder of ours")
+    for name in (".mydata.partial", ".b.0123456789abcdef.partial"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x").write_text("somebody's")
     sweep(tmp_path)
-    assert sorted(os.listdir(tmp_path)) == [".mine.partial", "a.txt"]
+    kept = [".b.0123456789abcdef.partial", ".mine.partial", ".mydata.partial", "a.txt"]
+    assert sorted(os.listdir(tmp_path)) == kept
+    assert (tmp_path / ".mydata.partial" / "x").exists()
+
+
+def test_force_removes_only_what_an_audit_wrote(copied: Path) -> None:
+    mine = [
+        copied / "perturbations" / "mynotes.txt",
+        copied / "predictions" / "labels.npy",
+        copied / "predictions" / "00-x.npy" / "a.txt",
+    ]
+    for path in mine:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("precious")
+    (copied / "perturbations" / "07-older.npy").write_text("of another audit")
+    run(PLAN, *parts(), copied, force=True)
+    assert [path.read_text() for path in mine] == ["precious"] * 3
+    assert not (copied / "perturbations" / "07-older.npy").exists()
 
 
 def test_two_audits_in_one_folder_at_once(whole: tuple[Audit, Path], tmp_path: Path) -> None:
