@@ -11,16 +11,16 @@ from straylight.archive import AUDIT_FILE
 from straylight.bounded import digest_of_file, read_bounded
 from straylight.errors import InputError, quoted, reason_of
 from straylight.files import make_folder, make_inner_folder, sweep, write_text
-from straylight.jsons import check_follows, misfit, sealed, unsealed
+from straylight.jsons import misfit, sealed, unsealed
 from straylight.results import Audit, Perturbation
-from straylight.schema import Json, json_schema
+from straylight.schema import Json, check_perturbation
 
 LEDGER_FILE = "unfinished.json"
 PERTURBATIONS, PREDICTIONS = "perturbations", "predictions"
 EXAMPLES, PHOTOGRAPHS, ADAPTED = "examples.npy", "photographs.npy", "adapted.npy"
 REPORT = "report.html"
 OWN_ARRAY = re.compile(r"([0-9]{2,}-[a-z0-9-]*|clean)\.npy")  # in perturbations and predictions
-LARGEST = 2**26  # bytes of a ledger
+LARGEST = 2**27  # bytes of a ledger: what `check_room` lets begin fits
 FORCE = "replace it with force (--force), or give another folder (--out)"
 
 
@@ -158,8 +158,7 @@ def as_perturbation(item: Any) -> Perturbation:  # noqa: ANN401
     Raises:
         jsonschema.ValidationError: If it does not follow the schema of `audit.json`.
     """
-    form = json_schema()["properties"]["perturbations"]["items"]
-    check_follows(item, form | {"required": [*form["required"], "sha256"]})
+    check_perturbation(item, "sha256")
     return Perturbation.from_json(item)
 
 

@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from straylight import demo
-from straylight.archive import load_audit
+from straylight.archive import check_room, load_audit, save_audit
 from straylight.attacks import Gradient
 from straylight.audit import run
 from straylight.classifier import Classifier
@@ -674,6 +674,22 @@ def vast(data: dict[str, Any]) -> None:
         table[:] = [[n // 2, 0], [0, n // 2]]
 
 
+def moved(table: list[list[int]]) -> None:
+    """Count one image in another row of the same column."""
+    row, column = next((i, j) for i in range(2) for j in range(2) if table[i][j])
+    table[row][column] -= 1
+    table[1 - row][column] += 1
+
+
+def swapped(table: list[list[int]]) -> None:
+    """Count the images of one row in the other columns."""
+    row = next(row for row in table if row[0] != row[1])
+    row.reverse()
+
+
+POINT = {"images_seen": 1, "model_passes": 1, "seconds": 1.0, "n_fooled": 1}
+NOTE = {"level": "note", "check": "images", "message": "x"}
+
 CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
     "16-skipped": lambda d: d["cohort"].update(skipped=[{"file": "a", "reason": 7}] * 300_000),
     "16-million": lambda d: d["natural"].update(skipped=[{"file": "a", "reason": "b"}] * 1_200_000),
@@ -687,6 +703,16 @@ CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
     "19-seconds": lambda d: d["perturbations"][0].update(seconds=10**400),
     "19-seed": lambda d: d["perturbations"][0].update(seed=10**30),
     "19-side": lambda d: d["model"].update(height=60_000, width=60_000),
+    "11-curve": lambda d: d["perturbations"][0].update(curve=[POINT] * 200_000),
+    "11-preflight": lambda d: d.update(preflight=[NOTE] * 100_000),
+    "11-recalls": lambda d: d["perturbations"][0].update(recalls=[0.5] * 10**6),
+    "15-margins": lambda d: moved(d["perturbations"][0]["confusion"]),
+    "15-starts": lambda d: moved(d["perturbations"][0]["transitions"]),
+    "15-ends": lambda d: swapped(d["perturbations"][0]["transitions"]),
+    "15-rate": lambda d: d["perturbations"][0].update(fooling_rate=0.123),
+    "15-counts": lambda d: d["cohort"]["counts"].update(dark=11),
+    "15-accuracy": lambda d: d["cohort"].update(clean_accuracy=0.123),
+    "15-distinct": lambda d: d["natural"].update(n_distinct=d["natural"]["n"] + 1),
     "22-line": lambda d: d["perturbations"][0].update(file="perturbations/a.npy\n"),
     "22-digest": lambda d: d["model"].update(sha256="a" * 64 + "\n"),
     "22-absolute": lambda d: d["natural"].update(examples="/etc/passwd"),
@@ -706,6 +732,40 @@ def test_case_16_19_22_a_hostile_audit_is_refused_at_once(copied: Path, name: st
     said = str(refused.value).replace(str(copied), "")
     assert said.isprintable()
     assert len(said) < 400
+
+
+def test_the_size_of_a_perturbation_must_be_that_of_its_file(copied: Path) -> None:
+    edited(copied, lambda data: data["perturbations"][0].update(linf=0.5))
+    with pytest.raises(InputError, match=r"and the audit says 0\.5 of it"):
+        write_report(copied)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"curve": 99_999_999_999}, "curve must be at most 64, not 99999999999"),
+        ({"control_seeds": 99_999_999}, "control_seeds must be at most 256"),
+    ],
+)
+def test_vast_settings_are_refused_at_once(settings: dict[str, int], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        Plan(zeta=0.02, **settings)  # type: ignore[arg-type]
+
+
+def test_an_audit_that_no_reader_would_take_is_not_begun() -> None:
+    names = tuple(f"class {k}" for k in range(100))
+    check_room(412, names, 10_000, points=0, skipped=())
+    check_room(9, names, 10_000, points=0, skipped=(("a.png", "broken"),) * 200_000)
+    for n, many, files in ((2049, names, 0), (412, names * 2, 0), (9, names, 10**6)):
+        with pytest.raises(InputError, match="do not fit into one audit"):
+            check_room(n, many, 10_000, points=0, skipped=(("a.png", "broken"),) * files)
+
+
+def test_what_would_not_be_read_is_not_written(whole: tuple[Audit, Path], tmp_path: Path) -> None:
+    wrong = replace(whole[0], natural=replace(whole[0].natural, n_distinct=10**6))
+    with pytest.raises(InputError, match="the audit cannot be written: natural/n_distinct exceeds"):
+        save_audit(wrong, tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_case_16_many_files_left_out_are_read_quickly(copied: Path) -> None:

@@ -9,6 +9,7 @@ from straylight.jsons import sealed, unsealed
 from straylight.modelcard import CARD_FILE, WEIGHTS
 from straylight.schema import Json
 from straylight.study.cell import Cell
+from straylight.study.figures import check_figures
 
 CELLS, CELL_FILE, TRAINED_FILE = "cells", "cell.json", "trained.json"
 LARGEST = 2**26  # bytes of a record
@@ -49,6 +50,7 @@ def check_record(record: Json, id: str) -> None:
         raise ValueError("its seconds are not a time")
     if not isinstance(record.get("figures"), dict):
         raise ValueError("it has no figures")
+    check_figures(record["figures"])
 
 
 def digests_of_model(folder: Path) -> Json:

@@ -62,7 +62,7 @@ def run_cell(cell: Cell, study: Path, work: Work, tracker: Tracker) -> Outcome:
         make_inner_folder(partial.parent)
         make_inner_folder(partial)
         remove_link(partial / "lock")
-        with FileLock(partial / "lock"):
+        with usable(partial / "lock"):
             os.utime(partial)  # it runs: see `ray_engine`
             if not folder.exists() and not (partial / CELL_FILE).exists():
                 figures = work(cell, partial, study, tracker)
@@ -78,6 +78,17 @@ def run_cell(cell: Cell, study: Path, work: Work, tracker: Tracker) -> Outcome:
             write_text(partial / ERROR_FILE, traceback.format_exc())
         seconds = time.perf_counter() - started
         return Outcome(cell.id, FAILED, seconds, describe(error), no_room=no_room)
+
+
+def usable(path: Path) -> FileLock:
+    """Return a lock on a file.
+
+    Raises:
+        InputError: If something that is not a file stands in its place.
+    """
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path} is not a file, and cannot be used as a lock: delete it.")
+    return FileLock(path)
 
 
 def finish(partial: Path, folder: Path) -> None:
