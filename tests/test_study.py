@@ -6,6 +6,7 @@ import random
 import resource
 import shutil
 import signal
+import sqlite3
 import tempfile
 import time
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from rich.console import Console
 from straylight.cli import main
 from straylight.errors import InputError
 from straylight.files import write_array
+from straylight.jsons import sealed, unsealed
 from straylight.progress import Silent, Tracker
 from straylight.schema import Json
 from straylight.study.cell import Cell
@@ -27,7 +29,9 @@ from straylight.study.digests import Digests
 from straylight.study.document import Document
 from straylight.study.grid import Grid
 from straylight.study.index import INDEX, Index
-from straylight.study.running import CELL_FILE, CELLS, run_cell
+from straylight.study.record import CELL_FILE, CELLS
+from straylight.study.rows import read_rows
+from straylight.study.running import run_cell
 from straylight.study.status import read_status
 from straylight.study.study import locked, run_study
 from straylight.study.work import WORK, Work
@@ -394,3 +398,92 @@ def test_a_failed_cell_ends_the_command_with_1(
     printed = capsys.readouterr()
     assert "failed: training levels small: timm has no model 'no_such_net'" in printed.err
     assert "3 blocked, 1 failed. The same command tries again what failed." in printed.out
+
+
+def test_a_record_of_another_cell_is_not_taken_for_its_own(tmp_path: Path) -> None:
+    cells = chains(3)
+    start(tmp_path, cells)
+    first, second = (tmp_path / CELLS / cell.id for cell in cells[1:])
+    own = (second / CELL_FILE).read_text()
+    expected = figures(tmp_path)
+    (second / CELL_FILE).write_text((first / CELL_FILE).read_text())
+    with pytest.raises(InputError, match=f"it is the record of {cells[1].id}"):
+        start(tmp_path, cells)
+    del expected[cells[2].id]
+    assert figures(tmp_path) == expected  # the others are still in the index
+    record = unsealed(own)
+    for odd in ({"perturbations": 7}, {"n": 2**70}, {"n": True}, {"pairs": [[1]]}):
+        (second / CELL_FILE).write_text(sealed(record | {"figures": odd}))
+        with pytest.raises(InputError, match="is broken"):
+            start(tmp_path, cells)
+    (second / CELL_FILE).write_text(own)
+    second.rename(tmp_path / "elsewhere")
+    second.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match="its folder is a link"):
+        start(tmp_path, cells)
+
+
+def test_a_lock_that_is_a_folder_is_told(tmp_path: Path) -> None:
+    (tmp_path / "lock").mkdir()
+    with pytest.raises(InputError, match="cannot be used as a lock"):
+        start(tmp_path, chains(1))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        ("CREATE VIEW v AS SELECT 1", "it holds the view 'v'"),
+        ("CREATE TRIGGER t AFTER UPDATE ON cells BEGIN DELETE FROM cells; END", "the trigger 't'"),
+        ("ALTER TABLE cells ADD COLUMN x", "it holds the table 'cells'"),
+        ("UPDATE perturbations SET n_fooled = n + 1", "its n_fooled exceeds its"),
+        ("UPDATE perturbations SET n = 'many'", "its n is many, which is not a count"),
+        ("UPDATE pairs SET only_attack = 1000000000000", "counts more images than there are"),
+        ("DELETE FROM pairs", "is not the index that a study wrote"),
+    ],
+)
+def test_a_strange_index_is_refused(
+    undisturbed: Path, tmp_path: Path, spoil: str, said: str
+) -> None:
+    shutil.copy(undisturbed / INDEX, tmp_path / INDEX)
+    base = sqlite3.connect(tmp_path / INDEX)
+    base.execute(spoil)
+    base.commit()
+    base.close()
+    with pytest.raises(InputError, match=said):
+        read_rows(tmp_path)
+
+
+def test_a_strange_index_prints_no_escapes(undisturbed: Path, tmp_path: Path) -> None:
+    shutil.copy(undisturbed / INDEX, tmp_path / INDEX)
+    base = sqlite3.connect(tmp_path / INDEX)
+    base.execute("UPDATE cells SET state = 'failed', name = ?, error = ?", ("a\x1b[2J", "b\x07"))
+    base.execute("UPDATE study SET value = 'c\x1b]0;'")
+    base.commit()
+    base.close()
+    assert all(line.isprintable() for line in read_status(tmp_path).lines())
+
+
+@pytest.mark.parametrize("unfinished", [False, True])
+def test_a_model_that_was_changed_is_not_audited_as_the_same(
+    world: Path, undisturbed: Path, tmp_path: Path, unfinished: bool
+) -> None:
+    study = shutil.copytree(undisturbed, tmp_path / "study")
+    (training,) = (study / CELLS).glob("training-*")
+    good = (training / "model.json").read_bytes()
+    card = json.loads(good)
+    card["mean"] = [0.1, 0.2, 0.3]
+    (training / "model.json").write_text(json.dumps(card))
+    for audited in list((study / CELLS).glob("audit-*"))[1:]:
+        shutil.rmtree(audited)
+    if unfinished:
+        (training / CELL_FILE).unlink()
+        training.rename(training.with_name(training.name + ".partial"))
+    counted = run_study("Tiny", lambda digests: tiny(world, digests), study, quiet(), work=WORK)
+    if unfinished:  # it is trained again
+        assert set(counted) == {"done"}
+        assert json.loads((training / "model.json").read_bytes())["mean"] != card["mean"]
+        assert counts(study) == counts(undisturbed)
+        return
+    assert counted["failed"] > 0
+    (error,) = {error for _, error in read_status(study).failed}
+    assert "does not hold the model that was trained there" in error

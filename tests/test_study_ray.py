@@ -17,7 +17,7 @@ from straylight.study.cells import cells_of
 from straylight.study.document import Document
 from straylight.study.grid import Grid
 from straylight.study.ray_engine import RayEngine, see_open
-from straylight.study.running import CELLS
+from straylight.study.record import CELLS
 from straylight.study.study import run_study
 from studies import chain, chains, counts, figures, make_world, quiet
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
-from straylight.archive import save_audit
+from straylight.archive import check_room, save_audit
 from straylight.attacks import Source, ThreatModel, planned
-from straylight.bench import Bench, write_labels
+from straylight.bench import Bench, count_planned, write_labels
 from straylight.classifier import Classifier, count_passes
 from straylight.cohort import Cohort
 from straylight.errors import InputError, listed, quoted, reason_of
@@ -121,11 +121,11 @@ def run(
         public=public,
         keep_predictions=keep_predictions,
     )
-    if again and not force and (found := finished_audit(folder, digest)):
+    if again and not force and (found := finished_audit(folder, digest, show_images=show_images)):
         return finished(found, folder, finish)
     ledger = Ledger(folder, digest, classifier.class_names, force=force)
-    if (found := written_audit(ledger)) is not None:
-        ledger.open()
+    if (found := written_audit(ledger, show_images=show_images)) is not None:
+        ledger.open(show_images=show_images)
         return finished(found, folder, finish, ledger)
     folded = fold(classifier)
     tracker.start("clean predictions", len(cohort))
@@ -134,7 +134,7 @@ def run(
     findings = preflight(classifier, cohort, logits)
     announce(findings, tracker)
     tracker.advance(len(cohort))
-    ledger.open()
+    ledger.open(show_images=show_images)
     sources: dict[Source, ImageSet] = {"photographs": photographs}
     networks: dict[ThreatModel, Classifier] = {"T1": folded}
     adapted = aligned = None
@@ -243,6 +243,13 @@ def check_inputs(
     if sources == {"medical"}:
         raise InputError("every method learns on medical images: give at least one attack.")
     check_match(classifier, photographs, cohort, training)
+    check_room(
+        count_planned(wanted, plan),
+        classifier.class_names,
+        len(cohort),
+        points=plan.curve,
+        skipped=tuple((f.file, f.reason) for f in (*photographs.skipped, *cohort.images.skipped)),
+    )
     check_photographs(photographs, cohort.images, training)
     if "medical" in sources:
         check_training(training, cohort)

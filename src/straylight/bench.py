@@ -194,6 +194,13 @@ class Bench:
         return perturbation
 
 
+def count_planned(wanted: list[Job], plan: Plan) -> int:
+    """Count the perturbations that an audit will make: attacks and references, and their controls."""
+    random = sum(entry.make is not PhaseRandomised for entry in CONTROLS.values())
+    copied = sum(job.method.threat_model != "oracle" for job in wanted)
+    return len(wanted) + random * plan.control_seeds + copied
+
+
 def check_inside(name: str, delta: Delta, ball: Ball) -> None:
     """Refuse a perturbation that the budget does not allow.
 

@@ -7,6 +7,7 @@ whose name nobody can guess, and then put there in one step, which replaces what
 import io
 import math
 import os
+import re
 import secrets
 import shutil
 import sys
@@ -26,6 +27,7 @@ from straylight.errors import InputError, quoted, reason_of
 from straylight.tensors import Delta
 
 PARTIAL = ".partial"
+OWN = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{16}\.partial")  # what `scratch` makes
 LARGEST_ARRAY = 2**28  # bytes: a perturbation of the largest images is 201 MB
 Header = tuple[tuple[int, ...], bool, np.dtype[np.generic]]
 
@@ -237,15 +239,16 @@ def sweep(folder: Path) -> None:
     """Remove what killed processes left half-written in a folder, and nothing that is being written."""
     with suppress(OSError):
         for partial in folder.glob(f".*{PARTIAL}"):
-            sweep_one(partial)
+            if found := OWN.fullmatch(partial.name):
+                sweep_one(partial, found["name"])
 
 
-def sweep_one(partial: Path) -> None:
-    """Remove a scratch folder, unless its writer is alive."""
+def sweep_one(partial: Path, name: str) -> None:
+    """Remove a scratch folder, unless its writer is alive or it holds more than the file `name`."""
     with suppress(OSError):
         descriptor = os.open(partial, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:
-            if lock(descriptor):
+            if {name}.issuperset(os.listdir(partial)) and lock(descriptor):
                 shutil.rmtree(partial, ignore_errors=True)
         finally:
             os.close(descriptor)

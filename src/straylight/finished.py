@@ -14,6 +14,8 @@ def finished(
     audit: Audit, out: Path, finish: Callable[[Path], object] | None, ledger: Ledger | None = None
 ) -> Audit:
     """Do what is left when an audit is written; only then it is no longer unfinished."""
+    if ledger is not None:
+        ledger.enter_audit()
     if finish is not None:
         finish(out)
     if ledger is not None:
@@ -21,8 +23,8 @@ def finished(
     return audit
 
 
-def written_audit(ledger: Ledger) -> Audit | None:
-    """Return the audit that was written before its process was killed, if it is whole."""
+def written_audit(ledger: Ledger, *, show_images: bool) -> Audit | None:
+    """Return the audit that was written before its process was killed, if it is whole and as wanted."""
     if not ledger.finished or not (ledger.folder / AUDIT_FILE).exists():
         return None
     try:
@@ -31,16 +33,23 @@ def written_audit(ledger: Ledger) -> Audit | None:
     except InputError:
         return None  # it is made again
     same = audit.environment.get("fingerprint") == ledger.fingerprint
-    return audit if same and ledger.holds(audit) else None
+    wanted = shows_images(audit) == show_images
+    return audit if same and wanted and ledger.holds(audit) else None
 
 
-def finished_audit(folder: Path, digest: str) -> Audit | None:
+def shows_images(audit: Audit) -> bool:
+    """Report whether an audit keeps images of its cohort for the report."""
+    return audit.cohort.examples is not None
+
+
+def finished_audit(folder: Path, digest: str, *, show_images: bool) -> Audit | None:
     """Return the finished audit in a folder, if it is of these settings, images and code."""
     if not (folder / AUDIT_FILE).exists() or (folder / LEDGER_FILE).exists():
         return None
     audit = load_audit(folder)
     check_files(audit, folder)
-    if audit.environment.get("fingerprint") != digest:
+    same = audit.environment.get("fingerprint") == digest
+    if not same or shows_images(audit) != show_images:
         raise InputError(
             f"{folder} already holds an audit of other settings, images or code: use --force to replace "
             "it, or give another folder (--out)."

@@ -121,7 +121,12 @@ def strict_validator() -> Any:  # noqa: ANN401 (the library makes the class)
     make: Any = jsonschema.validators.extend
     return make(
         base,
-        {"pattern": check_pattern, "maxLength": check_most, "maxItems": check_most},
+        {
+            "pattern": check_pattern,
+            "maxLength": check_most,
+            "maxItems": check_most,
+            "items": check_items,
+        },
         type_checker=base.TYPE_CHECKER.redefine("integer", is_whole),
     )
 
@@ -142,6 +147,13 @@ def check_most(_: object, most: int, value: object, __: object) -> Iterator[Any]
     """Yield the fault of a text or a list that is too long, without a copy of it."""
     if isinstance(value, str | list) and len(value) > most:
         yield jsonschema.ValidationError(f"it has {len(value):,} characters or items, not {most:,}")
+
+
+def check_items(validator: Any, form: Any, value: object, schema: Any) -> Iterator[Any]:  # noqa: ANN401
+    """Yield the faults of the items of a list, unless it is too long to be looked through."""
+    if not isinstance(value, list) or len(value) <= schema.get("maxItems", len(value)):
+        base: Any = jsonschema.Draft202012Validator
+        yield from base.VALIDATORS["items"](validator, form, value, schema)
 
 
 def check_free_form(data: Any, where: tuple[str | int, ...]) -> None:  # noqa: ANN401

@@ -1,6 +1,7 @@
 """The finished perturbations of an unfinished audit, so that a killed one can go on."""
 
-import shutil
+import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,16 @@ from straylight.archive import AUDIT_FILE
 from straylight.bounded import digest_of_file, read_bounded
 from straylight.errors import InputError, quoted, reason_of
 from straylight.files import make_folder, make_inner_folder, sweep, write_text
-from straylight.jsons import check_follows, misfit, sealed, unsealed
+from straylight.jsons import misfit, sealed, unsealed
 from straylight.results import Audit, Perturbation
-from straylight.schema import json_schema
+from straylight.schema import Json, check_perturbation
 
 LEDGER_FILE = "unfinished.json"
 PERTURBATIONS, PREDICTIONS = "perturbations", "predictions"
 EXAMPLES, PHOTOGRAPHS, ADAPTED = "examples.npy", "photographs.npy", "adapted.npy"
 REPORT = "report.html"
-LARGEST = 2**26  # bytes of a ledger
+OWN_ARRAY = re.compile(r"([0-9]{2,}-[a-z0-9-]*|clean)\.npy")  # in perturbations and predictions
+LARGEST = 2**27  # bytes of a ledger: what `check_room` lets begin fits
 FORCE = "replace it with force (--force), or give another folder (--out)"
 
 
@@ -45,6 +47,7 @@ class Ledger:
         self.folder, self.fingerprint, self.class_names = folder, fingerprint, class_names
         self.path = folder / LEDGER_FILE
         self.finished: list[Perturbation] = []
+        self.audit_sha256 = ""
         self.in_the_way = occupied(folder, force=force)
         make_folder(folder)
         if is_there(self.path) and not self.in_the_way:
@@ -52,7 +55,7 @@ class Ledger:
 
     def _resume(self, *, force: bool) -> None:
         try:
-            fingerprint, found = read_ledger(self.path)
+            fingerprint, found, written = read_ledger(self.path)
         except InputError:
             if not force:
                 raise
@@ -60,6 +63,7 @@ class Ledger:
             return
         if fingerprint == self.fingerprint:
             self.finished = [item for item in found if self._is_whole(item)]
+            self.audit_sha256 = written
         elif not force:
             held = "an audit" if is_there(self.folder / AUDIT_FILE) else "an unfinished audit"
             raise InputError(f"{self.folder} holds {held} with other settings: {FORCE}.")
@@ -73,18 +77,29 @@ class Ledger:
         except OSError:
             return False
 
-    def open(self) -> None:
-        """Throw away what is in the way, and begin. Until then nothing is removed or written."""
+    def open(self, *, show_images: bool) -> None:
+        """Throw away what is in the way, and begin. Until then nothing is removed or written.
+
+        Args:
+            show_images: Images of the cohort may be kept; if not, those that a killed audit kept go.
+        """
         if self.in_the_way:
             clear(self.folder)
+        elif is_there(self.path) and not show_images:
+            for name in (EXAMPLES, REPORT):
+                remove(self.folder / name)
         make_inner_folder(self.folder / PERTURBATIONS)
         for folder in (self.folder, self.folder / PERTURBATIONS, self.folder / PREDICTIONS):
             sweep(folder)
 
     def holds(self, audit: Audit) -> bool:
-        """Report whether an audit is of these perturbations, all of them as they were written."""
-        known = {item.name: item.sha256 for item in self.finished}
-        return all(known.get(item.name) == item.sha256 for item in audit.perturbations)
+        """Report whether an audit is the one that was written here, with these very perturbations."""
+        try:
+            same = digest_of_file(self.folder / AUDIT_FILE) == self.audit_sha256
+        except OSError:
+            return False
+        known = {item.name: item for item in self.finished}
+        return same and all(known.get(item.name) == item for item in audit.perturbations)
 
     def find(self, name: str) -> Perturbation | None:
         """Return the finished perturbation of that name, if there is one."""
@@ -98,26 +113,38 @@ class Ledger:
     def add(self, perturbation: Perturbation) -> None:
         """Record a perturbation whose file is written."""
         self.finished.append(perturbation)
+        self._write({})
+
+    def enter_audit(self) -> None:
+        """Record the digest of the `audit.json` that has been written: no other is taken for it."""
+        if self.path.exists():  # not if another process has finished the same audit
+            self.audit_sha256 = digest_of_file(self.folder / AUDIT_FILE)
+            self._write({"audit": self.audit_sha256})
+
+    def _write(self, more: Json) -> None:
+        """Write the ledger, whole or not at all."""
         items = [item.to_json(self.class_names) for item in self.finished]
-        write_text(self.path, sealed({"fingerprint": self.fingerprint, "perturbations": items}))
+        content = {"fingerprint": self.fingerprint, "perturbations": items}
+        write_text(self.path, sealed(content | more))
 
     def close(self) -> None:
         """Forget the ledger: the audit is written."""
         remove(self.path)
 
 
-def read_ledger(path: Path) -> tuple[str, list[Perturbation]]:
+def read_ledger(path: Path) -> tuple[str, list[Perturbation], str]:
     """Read a ledger, which must be, to the bit, what was written.
 
     Returns:
-        Its fingerprint and its perturbations.
+        Its fingerprint, its perturbations, and the digest of `audit.json` if that is written.
 
     Raises:
         InputError: If it is anything else.
     """
     try:
         data = unsealed(read_bounded(path, LARGEST).decode("utf-8"))
-        return str(data["fingerprint"]), [as_perturbation(item) for item in data["perturbations"]]
+        items = [as_perturbation(item) for item in data["perturbations"]]
+        return str(data["fingerprint"]), items, str(data.get("audit", ""))
     except jsonschema.ValidationError as error:
         reason = f"it is wrong {misfit(error)}"
     except (OSError, ValueError, TypeError, LookupError) as error:
@@ -131,8 +158,7 @@ def as_perturbation(item: Any) -> Perturbation:  # noqa: ANN401
     Raises:
         jsonschema.ValidationError: If it does not follow the schema of `audit.json`.
     """
-    form = json_schema()["properties"]["perturbations"]["items"]
-    check_follows(item, form | {"required": [*form["required"], "sha256"]})
+    check_perturbation(item, "sha256")
     return Perturbation.from_json(item)
 
 
@@ -154,13 +180,20 @@ def is_there(path: Path) -> bool:
 
 
 def clear(folder: Path) -> None:
-    """Remove what an audit writes, and nothing else; of links, not what they lead to."""
+    """Remove what an audit writes, by its names, and nothing else; of links, not what they lead to."""
     for name in (AUDIT_FILE, LEDGER_FILE, EXAMPLES, PHOTOGRAPHS, ADAPTED, REPORT):
         remove(folder / name)
     for name in (PERTURBATIONS, PREDICTIONS):
-        if (folder / name).is_symlink():
-            remove(folder / name)
-        shutil.rmtree(folder / name, ignore_errors=True)
+        inner = folder / name
+        if inner.is_symlink():
+            remove(inner)
+        elif inner.is_dir():
+            for path in inner.iterdir():
+                if OWN_ARRAY.fullmatch(path.name) and (path.is_symlink() or path.is_file()):
+                    remove(path)
+            sweep(inner)
+            with suppress(OSError):  # it holds something of somebody else's
+                inner.rmdir()
     sweep(folder)
 
 

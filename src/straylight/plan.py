@@ -35,6 +35,7 @@ DEFAULT_METHODS: tuple[Method, ...] = (
 
 Given = Attack | Method | str
 LONGEST_NAME = 80
+MOST_CONTROL_SEEDS, MOST_POINTS = 256, 64  # of a curve: each halves the photographs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +85,9 @@ class Plan:
             raise InputError(f"adaptation must be an Adaptation, not {said(self.adaptation)}.")
         for name, least in (("control_seeds", 1), ("curve", 0), ("seed", -LARGEST)):
             self._set(name, whole(getattr(self, name), name, least))
+        for name, most in (("control_seeds", MOST_CONTROL_SEEDS), ("curve", MOST_POINTS)):
+            if getattr(self, name) > most:
+                raise InputError(f"{name} must be at most {most}, not {getattr(self, name)}.")
         if self.targets and not self.targeted:
             raise InputError(
                 f"none of the methods {listed(map(name_of, self.untargeted))} takes a target: "

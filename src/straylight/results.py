@@ -1,5 +1,6 @@
 """The result of an audit: frozen counts, and JSON both ways."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -274,6 +275,7 @@ class Audit:
         """
         check_form(data)
         check_consistent(data)
+        stored = data
         data = {
             key: dict(value) if isinstance(value, dict) else value for key, value in data.items()
         }
@@ -287,7 +289,7 @@ class Audit:
         if "value_ranges" in data["cohort"]:
             data["cohort"]["value_ranges"] = tuple(data["cohort"]["value_ranges"])
         found = data.get("preflight")
-        return cls(
+        audit = cls(
             model=ModelInfo(**data["model"]),
             natural=NaturalInfo(**data["natural"]),
             cohort=CohortInfo(**data["cohort"]),
@@ -296,3 +298,38 @@ class Audit:
             environment=data["environment"],
             preflight=None if found is None else tuple(Finding(**item) for item in found),
         )
+        check_derived(stored, audit.to_json())
+        return audit
+
+
+def check_derived(stored: Json, derived: Json) -> None:
+    """Check that what a file says of its counts, such as rates, is what they give.
+
+    Raises:
+        ValueError: If not; the message says where.
+    """
+    pairs = [("cohort", stored["cohort"], derived["cohort"])]
+    both = zip(stored["perturbations"], derived["perturbations"], strict=True)
+    pairs += [(f"perturbations/{k}", *items) for k, items in enumerate(both)]
+    for where, given, right in pairs:
+        for key in DERIVED & given.keys():
+            if not agree(given[key], right[key]):
+                raise ValueError(f"{where}/{key} is not what its counts give")
+
+
+DERIVED = {
+    *("counts", "clean_accuracy", "clean_accuracy_ci95", "model_passes", "n", "n_fooled"),
+    *("fooling_rate", "fooling_rate_ci95", "fooling_rate_raw", "targeted_success_rate"),
+    *("targeted_success_rate_ci95", "targeted_success_rate_from_elsewhere", "n_from_elsewhere"),
+    *("accuracy", "recalls", "dominant_class", "dominant_share", "ceiling"),
+}
+
+
+def agree(given: Any, right: Any) -> bool:  # noqa: ANN401
+    """Report whether two values are the same, but for the rounding of numbers."""
+    if isinstance(right, list | tuple):
+        same = isinstance(given, list) and len(given) == len(right)
+        return same and all(map(agree, given, right))
+    if isinstance(right, float) and isinstance(given, int | float):
+        return math.isclose(given, right, rel_tol=1e-9, abs_tol=1e-9)
+    return bool(given == right)

@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from straylight import demo
-from straylight.archive import load_audit
+from straylight.archive import check_room, load_audit, save_audit
 from straylight.attacks import Gradient
 from straylight.audit import run
 from straylight.classifier import Classifier
@@ -504,6 +504,45 @@ def test_case_10_what_was_altered_meanwhile_is_made_again(
     assert comparable(again) == comparable(whole[0])
 
 
+@pytest.mark.parametrize("part", ["perturbation", "cohort", "preflight"])
+def test_an_audit_that_was_changed_before_its_report_is_made_again(
+    whole: tuple[Audit, Path], tmp_path: Path, part: str
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(PLAN, *parts(), tmp_path, show_images=True, finish=killed)
+    written = json.loads((tmp_path / "audit.json").read_text())
+
+    def change(data: dict[str, Any]) -> None:
+        if part == "perturbation":
+            data["perturbations"][0]["n_backward"] += 1
+            data["perturbations"][0]["model_passes"] += 1
+        elif part == "cohort":
+            data["cohort"]["note"] = "another"
+        else:
+            data["preflight"] = []
+
+    edited(tmp_path, change)
+    again = run(PLAN, *parts(), tmp_path, show_images=True, finish=write_report)
+    found = json.loads((tmp_path / "audit.json").read_text())
+    assert {k: v for k, v in found.items() if k != "environment"} == {
+        k: v for k, v in written.items() if k != "environment"
+    }
+    assert comparable(again) == comparable(whole[0])
+
+
+def test_images_are_not_shown_that_only_a_killed_audit_was_to_show(
+    whole: tuple[Audit, Path], tmp_path: Path
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(PLAN, *parts(), tmp_path, show_images=True, finish=killed)
+    assert (tmp_path / "examples.npy").exists()
+    again = run(PLAN, *parts(), tmp_path, finish=write_report)
+    assert again.cohort.examples is None
+    assert load_audit(tmp_path).cohort.examples is None
+    assert not (tmp_path / "examples.npy").exists()
+    assert comparable(again) == comparable(whole[0])
+
+
 def die_at(moment: int) -> None:
     """Have this process die in the place of putting its n-th file where it belongs."""
     original, left = Path.replace, [moment]
@@ -546,10 +585,30 @@ def test_what_is_being_written_is_not_swept_away(tmp_path: Path) -> None:
         sweep(tmp_path)
         fresh.write_text("whole")
     assert (tmp_path / "a.txt").read_text() == "whole"
-    (tmp_path / ".b.txt.0.partial").mkdir()
+    (tmp_path / ".b.txt.0123456789abcdef.partial").mkdir()
     (tmp_path / ".mine.partial").write_text("a file, and no folder of ours")
+    for name in (".mydata.partial", ".b.0123456789abcdef.partial"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x").write_text("somebody's")
     sweep(tmp_path)
-    assert sorted(os.listdir(tmp_path)) == [".mine.partial", "a.txt"]
+    kept = [".b.0123456789abcdef.partial", ".mine.partial", ".mydata.partial", "a.txt"]
+    assert sorted(os.listdir(tmp_path)) == kept
+    assert (tmp_path / ".mydata.partial" / "x").exists()
+
+
+def test_force_removes_only_what_an_audit_wrote(copied: Path) -> None:
+    mine = [
+        copied / "perturbations" / "mynotes.txt",
+        copied / "predictions" / "labels.npy",
+        copied / "predictions" / "00-x.npy" / "a.txt",
+    ]
+    for path in mine:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("precious")
+    (copied / "perturbations" / "07-older.npy").write_text("of another audit")
+    run(PLAN, *parts(), copied, force=True)
+    assert [path.read_text() for path in mine] == ["precious"] * 3
+    assert not (copied / "perturbations" / "07-older.npy").exists()
 
 
 def test_two_audits_in_one_folder_at_once(whole: tuple[Audit, Path], tmp_path: Path) -> None:
@@ -615,6 +674,22 @@ def vast(data: dict[str, Any]) -> None:
         table[:] = [[n // 2, 0], [0, n // 2]]
 
 
+def moved(table: list[list[int]]) -> None:
+    """Count one image in another row of the same column."""
+    row, column = next((i, j) for i in range(2) for j in range(2) if table[i][j])
+    table[row][column] -= 1
+    table[1 - row][column] += 1
+
+
+def swapped(table: list[list[int]]) -> None:
+    """Count the images of one row in the other columns."""
+    row = next(row for row in table if row[0] != row[1])
+    row.reverse()
+
+
+POINT = {"images_seen": 1, "model_passes": 1, "seconds": 1.0, "n_fooled": 1}
+NOTE = {"level": "note", "check": "images", "message": "x"}
+
 CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
     "16-skipped": lambda d: d["cohort"].update(skipped=[{"file": "a", "reason": 7}] * 300_000),
     "16-million": lambda d: d["natural"].update(skipped=[{"file": "a", "reason": "b"}] * 1_200_000),
@@ -628,6 +703,16 @@ CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
     "19-seconds": lambda d: d["perturbations"][0].update(seconds=10**400),
     "19-seed": lambda d: d["perturbations"][0].update(seed=10**30),
     "19-side": lambda d: d["model"].update(height=60_000, width=60_000),
+    "11-curve": lambda d: d["perturbations"][0].update(curve=[POINT] * 200_000),
+    "11-preflight": lambda d: d.update(preflight=[NOTE] * 100_000),
+    "11-recalls": lambda d: d["perturbations"][0].update(recalls=[0.5] * 10**6),
+    "15-margins": lambda d: moved(d["perturbations"][0]["confusion"]),
+    "15-starts": lambda d: moved(d["perturbations"][0]["transitions"]),
+    "15-ends": lambda d: swapped(d["perturbations"][0]["transitions"]),
+    "15-rate": lambda d: d["perturbations"][0].update(fooling_rate=0.123),
+    "15-counts": lambda d: d["cohort"]["counts"].update(dark=11),
+    "15-accuracy": lambda d: d["cohort"].update(clean_accuracy=0.123),
+    "15-distinct": lambda d: d["natural"].update(n_distinct=d["natural"]["n"] + 1),
     "22-line": lambda d: d["perturbations"][0].update(file="perturbations/a.npy\n"),
     "22-digest": lambda d: d["model"].update(sha256="a" * 64 + "\n"),
     "22-absolute": lambda d: d["natural"].update(examples="/etc/passwd"),
@@ -647,6 +732,40 @@ def test_case_16_19_22_a_hostile_audit_is_refused_at_once(copied: Path, name: st
     said = str(refused.value).replace(str(copied), "")
     assert said.isprintable()
     assert len(said) < 400
+
+
+def test_the_size_of_a_perturbation_must_be_that_of_its_file(copied: Path) -> None:
+    edited(copied, lambda data: data["perturbations"][0].update(linf=0.5))
+    with pytest.raises(InputError, match=r"and the audit says 0\.5 of it"):
+        write_report(copied)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"curve": 99_999_999_999}, "curve must be at most 64, not 99999999999"),
+        ({"control_seeds": 99_999_999}, "control_seeds must be at most 256"),
+    ],
+)
+def test_vast_settings_are_refused_at_once(settings: dict[str, int], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        Plan(zeta=0.02, **settings)  # type: ignore[arg-type]
+
+
+def test_an_audit_that_no_reader_would_take_is_not_begun() -> None:
+    names = tuple(f"class {k}" for k in range(100))
+    check_room(412, names, 10_000, points=0, skipped=())
+    check_room(9, names, 10_000, points=0, skipped=(("a.png", "broken"),) * 200_000)
+    for n, many, files in ((2049, names, 0), (412, names * 2, 0), (9, names, 10**6)):
+        with pytest.raises(InputError, match="do not fit into one audit"):
+            check_room(n, many, 10_000, points=0, skipped=(("a.png", "broken"),) * files)
+
+
+def test_what_would_not_be_read_is_not_written(whole: tuple[Audit, Path], tmp_path: Path) -> None:
+    wrong = replace(whole[0], natural=replace(whole[0].natural, n_distinct=10**6))
+    with pytest.raises(InputError, match="the audit cannot be written: natural/n_distinct exceeds"):
+        save_audit(wrong, tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_case_16_many_files_left_out_are_read_quickly(copied: Path) -> None:

@@ -95,7 +95,7 @@ def read_perturbation(item: Perturbation, folder: Path, shape: Shape) -> Delta:
     """Read a perturbation and see that it fits the model.
 
     Raises:
-        InputError: If it is missing or broken, of another shape, or not finite.
+        InputError: If it is missing or broken, of another shape or size, or not finite.
     """
     delta = read_delta(folder / item.file, item.sha256)
     if delta.shape[1:] != shape or not delta.isfinite().all():
@@ -103,6 +103,15 @@ def read_perturbation(item: Perturbation, folder: Path, shape: Shape) -> Delta:
             f"{folder / item.file} is not a finite perturbation of shape {shape}: "
             "run the audit again."
         )
+    for name, said, size in (
+        ("l2", item.l2, float(delta.norm())),
+        ("linf", item.linf, float(delta.abs().max())),
+    ):
+        if not math.isclose(said, size, rel_tol=1e-3, abs_tol=1e-6):
+            raise InputError(
+                f"{folder / item.file} has the {name} {size:.6g}, and the audit says {said:.6g} of it: run "
+                "the audit again."
+            )
     return delta
 
 

@@ -4,35 +4,32 @@ The cells' folders are the truth. The index is made of them, by the one process 
 whoever wants to (pandas, DuckDB, a notebook) reads it meanwhile.
 """
 
+import math
 import sqlite3
 from collections.abc import Iterable, Iterator, MutableMapping
 from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
 
-from straylight.errors import InputError, reason_of
+from straylight.errors import InputError, quoted, reason_of
 from straylight.schema import Json
 from straylight.study.cell import Cell
+from straylight.study.figures import FIGURES, PAIRS, PERTURBATIONS
 from straylight.study.matrix import AXES
 from straylight.study.running import DONE, Outcome
 
 INDEX = "index.sqlite"
+MOST_STEPS, STEPS_A_BYTE, STEPS = 10**7, 20, 10**4  # of SQLite's machine, to read an index
+LONGEST_TITLE = 400
 WAITING, RUNNING = "waiting", "running"
-PERTURBATION = (
-    *("name", "attack", "role", "threat_model", "method", "learned_on", "target", "copy_of"),
-    *("n", "n_fooled", "n_fooled_raw", "n_correct", "n_ceiling"),
-    *("n_on_target", "n_elsewhere", "n_moved", "dominant_class", "n_dominant"),
-    *("passes", "seconds", "l2", "linf"),
-)
-PAIR = ("attack", "control", "kind", "only_attack", "only_control", "n_control")
-FIGURES = ("n", "n_correct", "eps", "validation_accuracy")
 TABLES = f"""
 CREATE TABLE IF NOT EXISTS study (key TEXT PRIMARY KEY, value TEXT);
 CREATE TABLE IF NOT EXISTS digests (stamp TEXT PRIMARY KEY, digest TEXT);
 CREATE TABLE IF NOT EXISTS cells (id TEXT PRIMARY KEY, position INTEGER, kind TEXT, name TEXT,
   state TEXT, error TEXT, seconds REAL, planned_passes INTEGER, planned_seconds REAL,
   {", ".join((*AXES, *FIGURES))});
-CREATE TABLE IF NOT EXISTS perturbations (cell TEXT, {", ".join(PERTURBATION)});
-CREATE TABLE IF NOT EXISTS pairs (cell TEXT, {", ".join(PAIR)});
+CREATE TABLE IF NOT EXISTS perturbations (cell TEXT, {", ".join(PERTURBATIONS)});
+CREATE TABLE IF NOT EXISTS pairs (cell TEXT, {", ".join(PAIRS)});
 CREATE INDEX IF NOT EXISTS perturbations_cell ON perturbations (cell);
 CREATE INDEX IF NOT EXISTS pairs_cell ON pairs (cell);
 """
@@ -63,6 +60,10 @@ class Index:
                 f"{path.resolve().as_uri()}?mode={mode}", uri=True, timeout=30
             )
             self.base.row_factory = sqlite3.Row
+            self.base.execute("PRAGMA trusted_schema = OFF")
+            self._check_schema()
+            if not write:
+                self._bound()
             if write:
                 # What is lost with the power is made again from the cells' folders.
                 self.base.execute("PRAGMA synchronous = OFF")
@@ -71,6 +72,34 @@ class Index:
 
     def close(self) -> None:
         self.base.close()
+
+    def _check_schema(self) -> None:
+        """Check that the file holds our tables and their indexes only: views and triggers are code.
+
+        Raises:
+            InputError: If not.
+        """
+        for row in self.base.execute("SELECT type, name, sql FROM sqlite_master"):
+            if tuple(row) not in own_schema():
+                self.base.close()
+                raise self.broken(f"it holds the {row['type']} '{quoted(row['name'])}'")
+
+    def _bound(self) -> None:
+        """Bound what reading may cost by the size of the file."""
+        left = [(MOST_STEPS + STEPS_A_BYTE * self.path.stat().st_size) // STEPS]
+
+        def stop() -> bool:
+            left[0] -= 1
+            return left[0] < 0
+
+        self.base.set_progress_handler(stop, STEPS)
+
+    def broken(self, reason: str) -> InputError:
+        """Return the error for an index that is not one that a study wrote."""
+        return InputError(
+            f"{self.path} is not the index that a study wrote ({reason}): delete it; it is made again "
+            "from the cells when the study goes on."
+        )
 
     @contextmanager
     def _telling(self) -> Iterator[None]:
@@ -127,7 +156,7 @@ class Index:
             f"{', '.join(f'{name} = ?' for name in FIGURES)} WHERE id = ?",
             (outcome.state, outcome.error, outcome.seconds, *said, outcome.id),
         )
-        for table, columns in (("perturbations", PERTURBATION), ("pairs", PAIR)):
+        for table, columns in (("perturbations", PERTURBATIONS), ("pairs", PAIRS)):
             rows = [[outcome.id, *map(item.get, columns)] for item in figures.get(table, ())]
             self.base.executemany(insert(table, ("cell", *columns)), rows)
 
@@ -140,7 +169,7 @@ class Index:
     def title(self) -> str:
         """The study's title."""
         found = self.rows("SELECT value FROM study WHERE key = 'title'")
-        return str(found[0]["value"]) if found else ""
+        return quoted(found[0]["value"], LONGEST_TITLE) if found else ""
 
     def pace(self) -> float | None:
         """Seconds that finished cells took for each that was planned, if any was."""
@@ -148,11 +177,22 @@ class Index:
             "SELECT sum(seconds) / sum(planned_seconds) AS pace FROM cells "
             f"WHERE state = '{DONE}' AND planned_seconds > 0"
         )
-        return found["pace"] or None
+        pace = found["pace"]
+        if pace is not None and not (isinstance(pace, float) and 0 <= pace < math.inf):
+            raise self.broken("its times are not times")
+        return pace or None
 
     def digests(self) -> "Cache":
         """Return the cache of data digests."""
         return Cache(self.base)
+
+
+@cache
+def own_schema() -> frozenset[tuple[str, str, str | None]]:
+    """Return what SQLite keeps of our tables and indexes: type, name and text of each."""
+    with closing(sqlite3.connect(":memory:")) as base:
+        base.executescript(TABLES)
+        return frozenset(base.execute("SELECT type, name, sql FROM sqlite_master"))
 
 
 def check_own(path: Path) -> None:

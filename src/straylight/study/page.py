@@ -7,8 +7,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from straylight.files import write_text
 from straylight.study.charts import Curve, Panel, draw_curves, draw_panels
+from straylight.study.record import CELLS
 from straylight.study.rows import Row, read_rows
-from straylight.study.running import CELLS
 from straylight.study.statistics import NAMED
 from straylight.study.status import Status, read_status
 from straylight.study.tables import Lines, said_once, split, table

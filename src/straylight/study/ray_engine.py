@@ -14,7 +14,8 @@ from straylight.memory import keep_freed_memory
 from straylight.progress import Silent, Tracker
 from straylight.study.cell import Cell
 from straylight.study.engines import Todo, blocked
-from straylight.study.running import CELLS, DONE, FAILED, PARTIAL, Outcome, run_cell
+from straylight.study.record import CELLS
+from straylight.study.running import DONE, FAILED, PARTIAL, Outcome, run_cell
 from straylight.study.work import Work
 
 RETRIES = 3

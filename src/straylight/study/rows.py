@@ -6,7 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from straylight.counts import Proportion
+from straylight.errors import InputError, quoted, reason_of
 from straylight.schema import Json
+from straylight.study.figures import (
+    ANY,
+    COUNT,
+    LONGEST,
+    PAIRS,
+    TEXT,
+    check_columns,
+    check_perturbation,
+)
 from straylight.study.index import INDEX, Index
 from straylight.study.matrix import AXES
 from straylight.study.statistics import Estimate, holm, mcnemar, over_seeds
@@ -61,27 +71,67 @@ def read_rows(study: Path) -> tuple[str, list[Row]]:
     """
     index = Index(study / INDEX)
     try:
-        attacks = index.rows(
-            f"SELECT {', '.join(AXES)}, cells.n_correct AS n_clean, p.* FROM cells "
-            "JOIN perturbations AS p ON p.cell = cells.id WHERE p.role != 'control' "
-            "ORDER BY position, p.rowid"
-        )
-        pairs: dict[tuple[str, str], list[Json]] = defaultdict(list)
-        for pair in index.rows("SELECT * FROM pairs"):
-            pairs[pair["cell"], pair["attack"]].append(pair)
-        title = index.title
+        return index.title, summarised(*read_tables(index))
+    except (ValueError, TypeError, ArithmeticError, LookupError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise index.broken(reason_of(error)) from error
     finally:
         index.close()
+
+
+Pairs = dict[tuple[str, str], list[Json]]
+
+
+def read_tables(index: Index) -> tuple[list[Json], Pairs]:
+    """Read the attacks, and the pairs of each with its controls, checked.
+
+    Raises:
+        ValueError: If a value is not one that a study writes.
+    """
+    attacks = index.rows(
+        f"SELECT {', '.join(AXES)}, cells.n_correct AS n_clean, p.* FROM cells "
+        "JOIN perturbations AS p ON p.cell = cells.id WHERE p.role != 'control' "
+        "ORDER BY position, p.rowid"
+    )
+    attacks = [printable(item) for item in attacks]
+    n_images = {}
+    for item in attacks:
+        check_columns(item, {"n_clean": COUNT, "attack": TEXT} | dict.fromkeys(AXES, ANY))
+        check_perturbation(item)
+        n_images[item["cell"], item["name"]] = item["n"]
+        if item["n_clean"] > item["n"]:
+            raise ValueError(f"its n_correct exceeds its {item['n']} images")
+    pairs: Pairs = defaultdict(list)
+    for pair in map(printable, index.rows("SELECT * FROM pairs")):
+        check_columns(pair, PAIRS)
+        moved = max(pair["only_attack"] + pair["only_control"], pair["n_control"])
+        if moved > n_images.get((pair["cell"], pair["attack"]), moved):
+            raise ValueError("a pair counts more images than there are")
+        pairs[pair["cell"], pair["attack"]].append(pair)
+    return attacks, pairs
+
+
+def printable(row: Json) -> Json:
+    """Return a row whose texts can be printed on any terminal."""
+    return {
+        name: quoted(value, LONGEST) if isinstance(value, str) else value
+        for name, value in row.items()
+    }
+
+
+def summarised(attacks: list[Json], pairs: Pairs) -> list[Row]:
+    """Summarise each attack of each part of the grid, with p-values corrected over all of them."""
     groups: dict[tuple[Any, ...], dict[tuple[Any, ...], Json]] = defaultdict(dict)
     for item in attacks:
         group = groups[(*(item[part] for part in PARTS), item["attack"], item["target"])]
         group.setdefault(tuple(item[seed] for seed in SEEDS), item)  # each seed counts once
     rows = [make_row(list(items.values()), pairs) for items in groups.values()]
     corrected = holm([row.p for row in rows])
-    return title, [replace(row, holm=p) for row, p in zip(rows, corrected, strict=True)]
+    return [replace(row, holm=p) for row, p in zip(rows, corrected, strict=True)]
 
 
-def make_row(items: list[Json], pairs: dict[tuple[str, str], list[Json]]) -> Row:
+def make_row(items: list[Json], pairs: Pairs) -> Row:
     """Summarise one attack over its seeds."""
     first = items[0]
     target = first["target"]

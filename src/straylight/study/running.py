@@ -12,19 +12,18 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from straylight.bounded import read_bounded
-from straylight.errors import InputError, reason_of
+from straylight.errors import InputError
 from straylight.files import make_inner_folder, remove_link, sweep, write_text
-from straylight.jsons import sealed, unsealed
+from straylight.jsons import sealed
 from straylight.progress import Tracker
 from straylight.schema import Json
 from straylight.study.cell import Cell
+from straylight.study.record import CELL_FILE, CELLS, read_record
 from straylight.study.work import Work
 
-CELLS, CELL_FILE, ERROR_FILE = "cells", "cell.json", "error.txt"
+ERROR_FILE = "error.txt"
 PARTIAL = ".partial"
 DONE, FAILED, BLOCKED = "done", "failed", "blocked"
-LARGEST = 2**26  # bytes of a record
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
@@ -63,7 +62,7 @@ def run_cell(cell: Cell, study: Path, work: Work, tracker: Tracker) -> Outcome:
         make_inner_folder(partial.parent)
         make_inner_folder(partial)
         remove_link(partial / "lock")
-        with FileLock(partial / "lock"):
+        with usable(partial / "lock"):
             os.utime(partial)  # it runs: see `ray_engine`
             if not folder.exists() and not (partial / CELL_FILE).exists():
                 figures = work(cell, partial, study, tracker)
@@ -81,6 +80,17 @@ def run_cell(cell: Cell, study: Path, work: Work, tracker: Tracker) -> Outcome:
         return Outcome(cell.id, FAILED, seconds, describe(error), no_room=no_room)
 
 
+def usable(path: Path) -> FileLock:
+    """Return a lock on a file.
+
+    Raises:
+        InputError: If something that is not a file stands in its place.
+    """
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path} is not a file, and cannot be used as a lock: delete it.")
+    return FileLock(path)
+
+
 def finish(partial: Path, folder: Path) -> None:
     """Give a whole folder its name, unless another worker has done so."""
     if folder.exists():
@@ -96,16 +106,10 @@ def read_outcome(study: Path, id: str) -> Outcome:
     """Read a finished cell.
 
     Raises:
-        InputError: If its record is missing or broken.
+        InputError: If its record is missing, broken, or that of another cell.
     """
-    path = study / CELLS / id / CELL_FILE
-    try:
-        record = unsealed(read_bounded(path, LARGEST).decode("utf-8"))
-        return Outcome(record["id"], DONE, record["seconds"], figures=record["figures"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{path} is broken ({reason_of(error)}): delete its folder, and the study makes it again."
-        ) from error
+    record = read_record(study, id)
+    return Outcome(id, DONE, record["seconds"], figures=record["figures"])
 
 
 def describe(error: BaseException) -> str:

@@ -1,8 +1,10 @@
 """How a study stands, from its index alone."""
 
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from straylight.errors import quoted
 from straylight.schema import Json
 from straylight.study.index import INDEX, RUNNING, WAITING, Index
 from straylight.study.running import DONE
@@ -10,6 +12,7 @@ from straylight.study.study import is_running
 from straylight.study.view import span
 
 INTERRUPTED = "interrupted"
+LONGEST = 2**12  # characters of a name or an error
 
 
 @dataclass(frozen=True)
@@ -60,13 +63,15 @@ def read_status(study: Path) -> Status:
     try:
         alive = is_running(study)
         states = index.rows("SELECT state, count(*) AS n FROM cells GROUP BY state")
-        counts = {row["state"]: row["n"] for row in states}
+        counts = {quoted(row["state"]): row["n"] for row in states}
         if not alive and RUNNING in counts:
             counts[INTERRUPTED] = counts.pop(RUNNING)
         (spent,) = index.rows("SELECT total(seconds) AS s FROM cells WHERE state = ?", DONE)
         (ahead,) = index.rows(
             "SELECT total(planned_seconds) AS s FROM cells WHERE state IN (?, ?)", WAITING, RUNNING
         )
+        if not math.isfinite(spent["s"] + ahead["s"]):
+            raise index.broken("its times are not times")
         pace = index.pace()
         left = None if pace is None or not ahead["s"] else ahead["s"] * pace
         names = "SELECT name, error FROM cells WHERE state = ? ORDER BY position"
@@ -76,8 +81,11 @@ def read_status(study: Path) -> Status:
             counts,
             spent["s"],
             left,
-            [row["name"] for row in index.rows(names, RUNNING)],
-            [(row["name"], row["error"]) for row in index.rows(names, "failed")],
+            [quoted(row["name"], LONGEST) for row in index.rows(names, RUNNING)],
+            [
+                (quoted(row["name"], LONGEST), quoted(row["error"], LONGEST))
+                for row in index.rows(names, "failed")
+            ],
         )
     finally:
         index.close()

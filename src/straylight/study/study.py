@@ -9,13 +9,14 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from rich.console import Console
 
-from straylight.errors import InputError
+from straylight.errors import InputError, quoted, reason_of
 from straylight.files import make_folder, make_inner_folder, remove_link
 from straylight.study.cell import Cell
 from straylight.study.digests import Digests
 from straylight.study.engines import Engine, Todo, in_process
 from straylight.study.index import INDEX, RUNNING, Index
-from straylight.study.running import CELLS, PARTIAL, read_outcome
+from straylight.study.record import CELLS
+from straylight.study.running import FAILED, PARTIAL, Outcome, read_outcome
 from straylight.study.view import View
 from straylight.study.work import WORK, Work
 
@@ -79,17 +80,35 @@ def run_study(
 
 
 def enter(index: Index, title: str, cells: list[Cell], study: Path, view: View) -> set[str]:
-    """Enter all cells in the index, and what the finished ones found; return those that are finished."""
+    """Enter all cells in the index, and what the finished ones found; return those that are finished.
+
+    Raises:
+        InputError: If the record of a finished cell is broken.
+    """
     for row in index.rows("SELECT name FROM cells WHERE state = ?", RUNNING):
-        view.say(f"The last run ended while this ran, and it goes on: {row['name']}.")
+        view.say(f"The last run ended while this ran, and it goes on: {quoted(row['name'], 400)}.")
     index.begin(title, cells)
     folder = study / CELLS
     make_inner_folder(folder)
     there = {entry.name for entry in os.scandir(folder) if not entry.name.endswith(PARTIAL)}
     finished = {cell.id for cell in cells if cell.id in there}
-    index.record(read_outcome(study, cell.id) for cell in cells if cell.id in finished)
+    outcomes, broken = [], []
+    for cell in cells:
+        if cell.id in finished:
+            try:
+                outcomes.append(read_outcome(study, cell.id))
+            except InputError as error:
+                broken.append(error)
+                outcomes.append(Outcome(cell.id, FAILED, error=str(error)))
+    index.record(outcomes)
+    if broken:  # the others are in the index, for the tables
+        raise broken[0]
     view.found([cell for cell in cells if cell.id in finished])
     return finished
+
+
+class _BusyError(InputError):
+    """Another process runs the study."""
 
 
 @contextmanager
@@ -97,16 +116,21 @@ def locked(study: Path) -> Iterator[None]:
     """Hold the study's lock; it dies with its process.
 
     Raises:
-        InputError: If another process holds it.
+        InputError: If another process holds it, or something that is not a file stands in its place.
     """
     remove_link(study / LOCK)
     lock = FileLock(study / LOCK, timeout=0)
     try:
         lock.acquire()
     except Timeout:
-        raise InputError(
+        raise _BusyError(
             f"another process runs a study in {study}: wait for it, or give another --out."
         ) from None
+    except OSError as error:
+        raise InputError(
+            f"{study / LOCK} cannot be used as a lock ({reason_of(error)}): delete it, or give another "
+            "folder (--out)."
+        ) from error
     try:
         yield
     finally:
@@ -118,7 +142,7 @@ def is_running(study: Path) -> bool:
     try:
         with locked(study):
             return False
-    except InputError:
+    except _BusyError:
         return True
-    except OSError:
+    except (InputError, OSError):
         return False  # a folder that cannot be written to: nothing runs in it

@@ -18,7 +18,7 @@ from straylight.finetune import finetune, public_network
 from straylight.finished import check_files
 from straylight.formats.reading import Reading
 from straylight.images import ImageSet
-from straylight.ledger import LEDGER_FILE, PREDICTIONS
+from straylight.ledger import LEDGER_FILE, PREDICTIONS, remove
 from straylight.modelcard import CARD_FILE, load_classifier
 from straylight.models import load_model
 from straylight.progress import Tracker
@@ -29,6 +29,7 @@ from straylight.sources.photographs import load_natural
 from straylight.study.cell import Cell
 from straylight.study.cells import Inputs
 from straylight.study.digests import check_unchanged
+from straylight.study.record import digests_of_model, is_trained, keep_trained, trained_folder
 from straylight.tensors import Shape
 from straylight.training.run import CHECKPOINT
 
@@ -58,14 +59,18 @@ def train(cell: Cell, folder: Path, study: Path, tracker: Tracker) -> Json:
     entry, cohort = inputs.entry, inputs.entry.cohort
     assert entry.recipe is not None
     torch.set_num_threads(inputs.threads)
-    if not (folder / CARD_FILE).exists() or (folder / CHECKPOINT).exists():
+    if (folder / CHECKPOINT).exists() or not is_trained(folder):
+        if not (folder / CHECKPOINT).exists():
+            remove(folder / CARD_FILE)  # nothing says that it is the one that was written here
         data = medical(
             cohort.train, inputs.digests["training"], entry.shape, cohort.classes, cohort.reading
         )
         check_unchanged(inputs.data)
         finetune(data, entry.recipe, folder, tracker)
+        keep_trained(folder)
     history = load_classifier(folder).card["training"]["history"]
-    return {"validation_accuracy": max(epoch["validation_accuracy"] for epoch in history)}
+    best = max(epoch["validation_accuracy"] for epoch in history)
+    return {"validation_accuracy": best, "files": digests_of_model(folder)}
 
 
 def audit(cell: Cell, folder: Path, study: Path, tracker: Tracker) -> Json:
@@ -75,7 +80,7 @@ def audit(cell: Cell, folder: Path, study: Path, tracker: Tracker) -> Json:
     torch.set_num_threads(inputs.threads)
     if not (folder / AUDIT_FILE).exists() or (folder / LEDGER_FILE).exists():
         classifier = (
-            load_classifier(study / "cells" / cell.needs[0])
+            load_classifier(trained_folder(study, cell.needs[0]))
             if cell.needs
             else load_model(entry.model.model, entry.model.options)
         )
