@@ -76,6 +76,7 @@ ATTACKER = [
     "errors",
     "files",
     "images",
+    "jsons",
     "layout",
     "limits",
     "outputs",
