@@ -78,6 +78,7 @@ ATTACKER = [
     "files",
     "heads",
     "images",
+    "jsons",
     "layout",
     "limits",
     "outputs",

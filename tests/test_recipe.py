@@ -148,7 +148,7 @@ def test_no_class_is_without_a_training_image(share: float) -> None:
         ({"rotation": float("nan")}, "rotation must be 0 or more, not nan"),
         ({"shift": -0.1}, "shift must be 0 or more"),
         ({"weight_decay": float("inf")}, "weight_decay must be 0 or more"),
-        ({"std": (0.5, 0.0, 0.5)}, "std must be positive"),
+        ({"std": (0.5, 0.0, 0.5)}, "with std > 0"),
         ({"decay": 1e-6}, "decay need the schedule 'steps'"),
     ],
 )

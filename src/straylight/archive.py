@@ -12,6 +12,7 @@ from straylight.files import write_text
 from straylight.jsons import misfit, parse_json
 from straylight.results import Audit
 from straylight.schema import MOST_CLASSES, MOST_PERTURBATIONS, SCHEMA
+from straylight.values import folder_of
 
 AUDIT_FILE = "audit.json"
 LARGEST = 2**25  # bytes of audit.json: 200,000 files left out, or all targets among 100 classes
@@ -78,12 +79,13 @@ def written(text: str) -> int:
     return len(json.dumps(text))
 
 
-def load_audit(folder: Path) -> Audit:
-    """Read `audit.json`.
+def load_audit(folder: Path | str) -> Audit:
+    """Read `audit.json` of an audit's folder.
 
     Raises:
         InputError: If it is missing, broken, or does not follow the schema.
     """
+    folder = folder_of(folder, "folder", "give a folder that an audit wrote")
     path = folder / AUDIT_FILE
     try:
         data = parse_json(read_bounded(path, LARGEST).decode("utf-8"))

@@ -1,6 +1,5 @@
 """The audit: attacks made from photographs, controls of equal size, both scored on a cohort."""
 
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +12,7 @@ from straylight.attacks import Source, ThreatModel, planned
 from straylight.bench import Bench, count_planned, write_labels
 from straylight.classifier import Classifier, count_passes
 from straylight.cohort import Cohort
-from straylight.errors import InputError, listed, quoted, reason_of
+from straylight.errors import InputError, listed, quoted
 from straylight.evaluate import Clean
 from straylight.finished import finished, finished_audit, written_audit
 from straylight.folding import fold
@@ -35,7 +34,7 @@ from straylight.provenance import (
 )
 from straylight.results import Audit
 from straylight.surrogates import Adapted
-from straylight.values import said
+from straylight.values import check_kind, folder_of, said, text
 
 SHOWN = 3  # files left out that are named
 
@@ -102,6 +101,7 @@ def run(
         note=note,
         command=command,
         tracker=tracker,
+        finish=finish,
     )
     folder = folder_of(out)
     tracker = tracker or Silent()
@@ -186,6 +186,7 @@ def check_types(
     note: object = "",
     command: object = "",
     tracker: object = None,
+    finish: object = None,
 ) -> None:
     """Check the types of what an audit is run on.
 
@@ -200,32 +201,15 @@ def check_types(
         ("training", training, ImageSet | None, "load_cohort(...).images"),
         ("public", public, Classifier | None, "public_network(...)"),
     ):
-        if not isinstance(given, kind):
-            raise InputError(f"{name} must be as made by {remedy}, not {said(given)}.")
-    for name, text in (("note", note), ("command", command)):
-        if not isinstance(text, str):
-            raise InputError(f"{name} must be text, not {said(text)}.")
+        check_kind(given, name, kind, remedy)
+    text(note, "note")
+    text(command, "command")
     if not isinstance(tracker, Tracker | None):
         raise InputError(f"tracker must be a Tracker, such as Silent(), not {said(tracker)}.")
-
-
-def folder_of(out: object) -> Path:
-    """Return a folder that is given as a path or as text.
-
-    Raises:
-        InputError: If it is neither.
-    """
-    if not isinstance(out, str | os.PathLike) or not str(out):
-        raise InputError(f"out must be a folder, such as 'audits/mine', not {said(out)}.")
-    try:
-        os.lstat(out)
-    except (FileNotFoundError, NotADirectoryError):
-        pass  # it is made, or refused, later
-    except (OSError, ValueError) as error:
+    if finish is not None and not callable(finish):
         raise InputError(
-            f"{quoted(out)} cannot be a folder ({reason_of(error)}): give another (--out)."
-        ) from error
-    return Path(out)
+            f"finish must be a function of the folder, such as write_report, not {said(finish)}."
+        )
 
 
 def check_inputs(

@@ -172,7 +172,7 @@ class Bench:
     def record(self, name: str, delta: Delta, passes: Passes, **fields: Any) -> Perturbation:  # noqa: ANN401
         """Score a perturbation, write its file, and enter it in the ledger."""
         check_inside(name, delta, self.ball)
-        slug = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-").lower()
+        slug = re.sub(r"[^A-Za-z0-9]+", "-", name)[:100].strip("-").lower()
         own = f"{self.ledger.next_number():02d}-{slug}.npy"
         file = f"{PERTURBATIONS}/{own}"
         sha256 = write_array(self.ledger.folder / file, delta.numpy())

@@ -1,6 +1,10 @@
 """The command line."""
 
+import errno
+import io
+import os
 import sys
+from contextlib import suppress
 from importlib.metadata import version
 from typing import Annotated, Any, Union
 
@@ -20,8 +24,9 @@ from straylight.commands import (
     StudyTablesCommand,
 )
 from straylight.commands.mistakes import in_one_sentence, suggestion
-from straylight.errors import InputError, quoted
+from straylight.errors import InputError, quoted, reason_of
 from straylight.memory import keep_freed_memory
+from straylight.progress import say
 from straylight.terminal import reserved_output
 
 Command = (
@@ -48,6 +53,7 @@ COMMANDS: dict[str, type[Command]] = {
     "study report": StudyReportCommand,
     "attacks": AttacksCommand,
 }
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # of a stream
 CONFIG = (tyro.conf.FlagCreatePairsOff,)
 DESCRIPTION = """Can somebody who has never seen a medical image break this classifier?
 
@@ -64,12 +70,40 @@ Complete options with the Tab key: source <(straylight --tyro-print-completion b
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; ends with status 0, 1 (a cell failed), 2 (bad input) or 130 (interrupted)."""
+    """Run the command line; end with status 0, or another.
+
+    1: a cell failed, or the output cannot be written; 2: bad input; 130: interrupted; 141: nobody reads
+    the output any more.
+    """
     keep_freed_memory()
-    out, err = Console(), Console(stderr=True)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # of a terminal that has few characters
     words = sys.argv[1:] if arguments is None else arguments
+    try:
+        try:
+            run(words, Console(), Console(stderr=True))
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except BrokenPipeError:  # whoever read the output has read enough
+        discard_output()
+        sys.exit(141)
+    except OSError as error:
+        if error.errno not in UNWRITABLE or error.filename is not None:
+            raise
+        discard_output()
+        say(
+            Console(stderr=True),
+            f"straylight: the output cannot be written ({reason_of(error)}): the disk may be full.",
+            "red",
+        )
+        sys.exit(1)
+
+
+def run(words: list[str], out: Console, err: Console) -> None:
+    """Run a command; errors of the user's become one sentence."""
     if words[:1] in (["--version"], ["-V"]):
-        out.print(f"straylight {version('straylight')}", highlight=False)
+        say(out, f"straylight {version('straylight')}")
         return
     try:
         command = parse(words)
@@ -79,13 +113,17 @@ def main(arguments: list[str] | None = None) -> None:
         else:
             command.run(out, err)
     except InputError as error:
-        err.print(
-            f"straylight: {error}", style="red", markup=False, highlight=False, soft_wrap=True
-        )
+        say(err, f"straylight: {error}".replace("\n", " "), "red")
         sys.exit(2)
     except KeyboardInterrupt:
-        err.print("straylight: interrupted; the same command goes on from here.", style="red")
+        say(err, "straylight: interrupted; the same command goes on from here.", "red")
         sys.exit(130)
+
+
+def discard_output() -> None:
+    """Send what is still to be printed nowhere, so that the end of the process does not trip over it."""
+    with suppress(OSError, ValueError, AttributeError):  # where it is no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def parse(arguments: list[str]) -> Command:
@@ -94,6 +132,7 @@ def parse(arguments: list[str]) -> Command:
     Raises:
         InputError: If there is no such command or option, one is missing, or has a value of another kind.
     """
+    check_study(arguments)
     for count in (2, 1):
         name = " ".join(arguments[:count])
         if name in COMMANDS:
@@ -116,6 +155,21 @@ def parse(arguments: list[str]) -> Command:
         lines, prog="straylight", description=DESCRIPTION, args=arguments, config=CONFIG
     )
     return found
+
+
+def check_study(arguments: list[str]) -> None:
+    """Check that a word behind `study` is its file, and not a mistyped command.
+
+    Raises:
+        InputError: If it is like a command, and no file.
+    """
+    if len(arguments) < 2 or arguments[0] != "study" or arguments[1].startswith("-"):
+        return
+    word, known = arguments[1], [name[6:] for name in COMMANDS if name.startswith("study ")]
+    if word not in known and (meant := suggestion(word, known)) and not os.path.exists(word):
+        raise InputError(
+            f"study has no command '{quoted(word, 40)}', and there is no such file{meant}."
+        )
 
 
 def read(name: str, arguments: list[str]) -> Command:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from straylight.contract import plain_names
 from straylight.errors import InputError, listed, quoted
 from straylight.formats.arrays import NPZ, from_array, load_arrays, load_pair, of_split
 from straylight.formats.containers import Container, is_container, open_container
@@ -27,9 +28,9 @@ from straylight.images import ImageSet, Skipped
 from straylight.labelarrays import names_in, number_array
 from straylight.labels import number_names, numerals
 from straylight.multilabel import Names, findings_of
-from straylight.naming import unprintable
 from straylight.numerals import numbers_in
 from straylight.tensors import Labels, Shape
+from straylight.values import check_kind
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +41,9 @@ class Cohort:
         images: The images, resized to the classifier's shape.
         labels: Index into `class_names`, shape (N,).
         class_names: In the classifier's order.
+
+    Raises:
+        InputError: If one is of another type, or a name cannot be recorded.
     """
 
     images: ImageSet
@@ -47,11 +51,9 @@ class Cohort:
     class_names: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        if (name := unprintable(self.class_names)) is not None:
-            raise InputError(
-                f"{self.images.spec} has the class '{quoted(name, 60)}', with control characters or what "
-                "is not UTF-8 in its name: give it another."
-            )
+        check_kind(self.images, "images", ImageSet, "load_cohort(...).images or ImageSet(...)")
+        check_kind(self.labels, "labels", torch.Tensor, "torch.tensor([0, 1, ...])")
+        object.__setattr__(self, "class_names", plain_names(self.class_names))
 
     def __len__(self) -> int:
         return len(self.images)

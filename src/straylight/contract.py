@@ -5,16 +5,19 @@ Lists, tuples, arrays and tensors are taken alike, and one number for all channe
 
 import json
 import operator
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
 from straylight.errors import InputError, listed, quoted, reason_of
+from straylight.jsons import parse_json
 from straylight.limits import LARGEST_SIDE
-from straylight.naming import unprintable
 from straylight.tensors import Shape
+from straylight.values import can_be_written
 
 CHANNELS = (1, 3)
 DEEPEST = 4  # axes of a tensor of numbers
+MOST_CLASSES, LONGEST_NAME = 65_536, 1000
 LARGEST = 1e30  # far above any level of an image, and still a float32
 
 Numbers = tuple[float, ...]
@@ -54,17 +57,19 @@ def plain_names(names: object) -> tuple[str, ...]:
         InputError: If they are something else.
     """
     every = [names] if isinstance(names, str) else as_list(names)
+    if len(every) > MOST_CLASSES:
+        raise InputError(f"a classifier has at most {MOST_CLASSES:,} classes, not {len(every):,}.")
     for name in every:
         if not isinstance(name, str) or not name.strip():
             raise InputError(
                 f"the classes (class_names, --classes) need a name each, not {quoted(repr(name), 40)}."
             )
-    if (broken := unprintable(every)) is not None:
-        raise InputError(
-            f"the classes (class_names, --classes) have the name '{quoted(broken, 60)}', with control "
-            "characters or what is not UTF-8 in it: give it another."
-        )
-    twice = sorted({str(name) for name in every if every.count(name) > 1})
+        if len(name) > LONGEST_NAME or not can_be_written(name):
+            raise InputError(
+                f"the class '{quoted(name, 40)}' cannot be recorded: names of classes have at most "
+                f"{LONGEST_NAME} characters, and no control or half characters among them."
+            )
+    twice = sorted(str(name) for name, n in Counter(every).items() if n > 1)
     if twice:
         raise InputError(
             f"the classes (class_names, --classes) have the name {listed(twice)} more than once: "
@@ -169,7 +174,7 @@ def plain_card(card: dict[str, Any] | None, notes: tuple[str, ...]) -> dict[str,
         found = dict(card or {})
         if notes:
             found["notes"] = [*found.get("notes", ()), *notes]
-        json.dumps(found)
+        parse_json(json.dumps(found))
     except (TypeError, ValueError, RecursionError) as error:
         raise InputError(
             f"the card of a classifier must be plain data that JSON can hold: {reason_of(error)}."

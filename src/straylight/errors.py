@@ -23,9 +23,18 @@ def quoted(text: object, most: int = 80) -> str:
     """
     said = str(text)
     said = said if len(said) <= most else said[: most - 1] + "\N{HORIZONTAL ELLIPSIS}"
-    if said.isprintable():
-        return said
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in said)
+    return printable(said)
+
+
+def printable(text: str) -> str:
+    r"""Escape what a terminal would obey or cannot show: controls, turns of direction, half characters.
+
+    >>> printable("a\x1b[31m \u202eb \udcff")
+    'a\\x1b[31m \\u202eb \\udcff'
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def listed(names: Iterable[object], most: int = 8) -> str:

@@ -11,17 +11,21 @@ from straylight.cohort import Cohort
 from straylight.errors import InputError, listed, quoted, reason_of
 from straylight.files import make_folder, sweep
 from straylight.modelcard import CARD_FILE
-from straylight.progress import Silent, Tracker
+from straylight.progress import Silent, Tracker, shown
 from straylight.training.recipe import PRETRAINED, RANDOM, Recipe
 from straylight.training.run import CHECKPOINT, Training
 from straylight.training.sampling import split
+from straylight.values import check_kind, folder_of
 from straylight.weights import load_weights
 
 FEWEST_CLASSES, MOST_NAMED = 2, 20
 LINEAR = 2  # dimensions of a linear layer's weight
 
 
-def finetune(data: Cohort, recipe: Recipe, out: Path, tracker: Tracker | None = None) -> Classifier:
+@shown
+def finetune(
+    data: Cohort, recipe: Recipe, out: Path | str, tracker: Tracker | None = None
+) -> Classifier:
     """Train, keep the best epoch on the validation part, and write the classifier to `out`.
 
     The validation part is held out of `data`. (Hirano, Minagi & Takemoto 2021 and Minagi et al. 2022
@@ -32,14 +36,17 @@ def finetune(data: Cohort, recipe: Recipe, out: Path, tracker: Tracker | None = 
         data: Labelled training images; test images have no business here.
         recipe: The settings.
         out: Folder for `model.safetensors` and `model.json`.
-        tracker: Is told the progress.
+        tracker: Is told the progress. None: bars on a terminal, lines otherwise; ``Silent()``: nothing.
 
     Raises:
-        InputError: If a class has fewer than two images, the weights do not fit, the network cannot
-            take images of this size, the training diverges, or `out` holds a finished model or a
-            checkpoint of other settings.
+        InputError: If an argument is of another type, a class has fewer than two images, the weights do
+            not fit, the network cannot take images of this size, the training diverges, or `out` holds
+            a finished model or a checkpoint of other settings.
     """
-    tracker = tracker or Silent()
+    check_kind(data, "data", Cohort, "load_cohort(...)")
+    check_kind(recipe, "recipe", Recipe, "Recipe(backbone='mobilenetv2_100')")
+    check_kind(tracker, "tracker", Tracker | None, "Silent()")
+    out, tracker = folder_of(out), tracker or Silent()
     # With a checkpoint it was killed after the card was written, and goes on like any other.
     if (out / CARD_FILE).exists() and not (out / CHECKPOINT).exists():
         raise InputError(

@@ -142,3 +142,39 @@ class ImageSet:
         """Mean norm of an image in [0, 1], over all channels and pixels."""
         norms = [image_norms(batch, norm).double() for batch in self.batches(256)]
         return float(torch.cat(norms).mean())
+
+
+class CopiedImages(ImageSet):
+    """The same images for code that might write into them: all that it is given is a copy.
+
+    Args:
+        images: Are left as they are, and note what is looked at if they do so.
+    """
+
+    def __init__(self, images: ImageSet) -> None:
+        self._images = images
+        vars(self).update(
+            spec=images.spec, skipped=images.skipped, rows=None, origin=images.origin,
+            ranges=images.ranges if images.rows is None else (),
+        )  # fmt: skip
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    @property
+    def shape(self) -> Shape:
+        """Channels, height, width."""
+        return self._images.shape
+
+    @cached_property
+    def stored(self) -> Pixels:  # type: ignore[override]
+        """A copy of all pixels, made when it is first asked for: it counts as a look at every image."""
+        return self.pixels_at(slice(None))
+
+    def subset(self, index: Batch) -> "CopiedImages":
+        """Choose images, in the order of `index`; they are copied when they are looked at."""
+        return CopiedImages(self._images.subset(index))
+
+    def pixels_at(self, index: torch.Tensor | slice) -> Pixels:
+        """Return a copy of the pixels of the images at `index`, uint8 (n, C, H, W)."""
+        return self._images.pixels_at(index).clone()

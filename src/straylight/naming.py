@@ -23,15 +23,6 @@ def folded(name: str) -> str:
     return unicodedata.normalize("NFC", tidy(name).casefold())
 
 
-def unprintable(names: Iterable[str]) -> str | None:
-    """Return the first name that no text file keeps as it is: with control characters or half characters.
-
-    >>> unprintable(["benign", "mal" + chr(0xDCFF)]) == "mal" + chr(0xDCFF), unprintable(["benign"])
-    (True, None)
-    """
-    return next((name for name in names if any(map(_breaks, name))), None)
-
-
 def _breaks(character: str) -> bool:
     return unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"}
 

@@ -1,17 +1,21 @@
 """Progress: bars on a terminal, a line now and then in a log, silence in a library."""
 
 import functools
+import inspect
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
-from typing import ParamSpec, Protocol, TypeVar, cast, runtime_checkable
+from typing import ParamSpec, Protocol, TypeVar, runtime_checkable
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from straylight.errors import printable
+
 P = ParamSpec("P")
 R = TypeVar("R")
+ISOLATES = dict.fromkeys((0x2068, 0x2069))  # which a page needs around names, and a terminal shows
 
 
 @runtime_checkable
@@ -45,10 +49,10 @@ class Bars:
         self.progress = progress
 
     def start(self, title: str, total: int) -> None:
-        self.task = self.progress.add_task(title, total=total, note="")
+        self.task = self.progress.add_task(printable(title), total=total, note="")
 
     def advance(self, units: int, note: str = "") -> None:
-        self.progress.update(self.task, advance=units, note=note)
+        self.progress.update(self.task, advance=units, note=printable(note))
 
     def say(self, line: str) -> None:
         say(self.progress.console, line)
@@ -84,9 +88,11 @@ def can_draw(console: Console) -> bool:
     return console.is_terminal
 
 
-def say(console: Console, line: str) -> None:
-    """Print a line as it is."""
-    console.print(line, markup=False, highlight=False, soft_wrap=True)
+def say(console: Console, text: str, style: str = "") -> None:
+    """Print lines for a reader, whatever names they hold: no markup, nothing that a terminal obeys."""
+    plain = text.translate(ISOLATES)
+    lines = "\n".join(map(printable, plain.split("\n")))
+    console.print(lines, style=style or None, markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager
@@ -112,12 +118,15 @@ def progress(console: Console) -> Iterator[Tracker]:
 def shown(work: Callable[P, R]) -> Callable[P, R]:
     """Decorate a function that takes a `tracker`: without one, its progress is shown on stderr."""
 
+    parameters = inspect.signature(work)
+
     @functools.wraps(work)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        if kwargs.get("tracker") is not None:
+        given = parameters.bind(*args, **kwargs)
+        if given.arguments.get("tracker") is not None:
             return work(*args, **kwargs)
         with progress(Console(stderr=True)) as tracker:
-            settings = cast(dict[str, object], kwargs) | {"tracker": tracker}
-            return work(*args, **settings)  # type: ignore[arg-type]
+            given.arguments["tracker"] = tracker
+            return work(*given.args, **given.kwargs)
 
     return call

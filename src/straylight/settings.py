@@ -6,6 +6,7 @@ from straylight.errors import InputError, quoted
 
 T = TypeVar("T")
 LARGEST = 2**53  # of a number: no setting is larger
+TOO_LARGE = "too large"
 
 
 def parse_settings(make: type[T], name: str, text: str) -> T:
@@ -30,9 +31,12 @@ def parse_settings(make: type[T], name: str, text: str) -> T:
         try:
             made = types[key](value)
             if isinstance(made, int | float) and not abs(made) <= LARGEST:  # NaN is not either
-                raise ValueError
+                raise ValueError(TOO_LARGE if abs(made) > LARGEST else "NaN")
             values[key] = made
-        except ValueError:
+        except ValueError as error:
             kind = "a whole number" if types[key] is int else "a number"
-            raise InputError(f"{name}:{key} must be {kind}, not '{quoted(value)}'.") from None
+            most = f" of at most {LARGEST}" * (error.args == (TOO_LARGE,))
+            raise InputError(
+                f"{name}:{key} must be {kind}{most}, not '{quoted(value, 40)}'."
+            ) from None
     return make(**values)

@@ -18,6 +18,7 @@ from rich.text import Text
 from straylight.counts import percent
 from straylight.errors import quoted
 from straylight.ledger import REPORT
+from straylight.progress import say
 from straylight.report.learned import weak_runs
 from straylight.report.verdict import reach_verdict
 from straylight.results import Audit
@@ -33,10 +34,12 @@ def show(audit: Audit, folder: Path, out: Console, *, as_json: bool) -> None:
     out.print(summary_table(audit))
     verdict = reach_verdict(audit)
     for warning in weak_runs(audit):
-        out.print(f"Warning: {warning}", markup=False, highlight=False, soft_wrap=True)
-    line = f"Verdict: {verdict.word}." + f" {quoted(verdict.reason, 2**10)}" * bool(verdict.reason)
-    out.print(line, markup=False, highlight=False, soft_wrap=True)
-    out.print(f"Report: {folder / REPORT}", markup=False, highlight=False, soft_wrap=True)
+        say(out, f"Warning: {warning}")
+    say(
+        out,
+        f"Verdict: {verdict.word}." + f" {quoted(verdict.reason, 2**10)}" * bool(verdict.reason),
+    )
+    say(out, f"Report: {folder / REPORT}")
 
 
 def summary_table(audit: Audit) -> Table:
@@ -124,4 +127,4 @@ def is_first(stream: io.TextIOWrapper) -> bool:
 
 def command_line() -> str:
     """Return the command as typed."""
-    return quoted(shlex.join(["straylight", *sys.argv[1:]]), 2**16)
+    return quoted(shlex.join(["straylight", *sys.argv[1:]]), 2**16)[: 2**16]

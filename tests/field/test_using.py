@@ -18,7 +18,7 @@ import straylight
 from oracles import Linear
 from straylight import Audit, Classifier, Cohort, ImageSet, InputError, Plan, Snapshot
 from straylight.attacks import Gradient, Method
-from straylight.audit import check_types, folder_of
+from straylight.audit import check_types
 from straylight.ball import Ball
 from straylight.cli import main
 from straylight.plan import jobs
@@ -30,6 +30,7 @@ from straylight.study.cell import Cell
 from straylight.study.index import Index
 from straylight.study.view import View
 from straylight.terminal import summary_table
+from straylight.values import folder_of
 from test_report import fixed_audit, write_arrays
 
 ROOT = Path(__file__).parent.parent.parent

@@ -14,6 +14,8 @@ from typing import Any, cast
 
 from straylight.attacks.protocol import Attack
 from straylight.errors import InputError, quoted, reason_of
+from straylight.settings import LARGEST as LARGEST_NUMBER
+from straylight.settings import TOO_LARGE
 from straylight.values import said
 
 PYTHON = "python:"
@@ -212,16 +214,23 @@ def _converted(usual: dict[str, Any], text: str, name: str) -> dict[str, Any]:
         if key not in usual:
             has = f"it has {', '.join(map(quoted, usual))}" if usual else "it has none"
             raise InputError(f"{name} has no setting '{quoted(key)}': {has}.")
+        if key in found:
+            raise InputError(f"{name} has the setting '{quoted(key)}' twice: give it once.")
         kind = type(usual[key])
         try:
             if kind is bool:
                 found[key] = {"true": True, "false": False}[value.lower()]
             else:
                 found[key] = kind(value) if kind in (int, float, str) else json.loads(value)
-        except (ValueError, KeyError, RecursionError):
-            words = {int: "a whole number", float: "a number", bool: "true or false"}
+                if (
+                    kind in (int, float) and not abs(found[key]) <= LARGEST_NUMBER
+                ):  # NaN is not either
+                    raise ValueError(TOO_LARGE if abs(found[key]) > LARGEST_NUMBER else "NaN")
+        except (ValueError, KeyError, RecursionError) as error:
+            most = f" of at most {LARGEST_NUMBER}" * (error.args == (TOO_LARGE,))
+            words = {int: f"a whole number{most}", float: f"a number{most}", bool: "true or false"}
             raise InputError(
-                f"{name}:{quoted(key)} must be {words.get(kind, 'JSON')}, not '{quoted(value)}'."
+                f"{name}:{quoted(key)} must be {words.get(kind, 'JSON')}, not '{quoted(value, 40)}'."
             ) from None
     return found
 

@@ -10,7 +10,7 @@ from straylight.attacks.protocol import Attack, Snapshot
 from straylight.ball import ROUNDING, Ball
 from straylight.classifier import Classifier
 from straylight.errors import InputError, quoted
-from straylight.images import ImageSet
+from straylight.images import CopiedImages, ImageSet
 from straylight.values import said
 
 
@@ -46,13 +46,16 @@ def watched(
 ) -> Iterator[Snapshot]:
     """Yield the snapshots of an attack of a user's own, each checked.
 
+    It looks at copies of the photographs: what it writes into them no later attack meets.
+
     Raises:
         InputError: If it raises, yields nothing or something that is no perturbation inside the ball, or
             changes the classifier.
     """
     name, before, seen, last = class_name(attack), _state(classifier), 0, None
+    copies = CopiedImages(photographs)
     try:
-        made = iter(attack(classifier, photographs, ball, target=target, generator=generator))
+        made = iter(attack(classifier, copies, ball, target=target, generator=generator))
         for found in made:
             last = _checked(name, found, photographs, ball, seen)
             seen = last.images_seen

@@ -6,7 +6,10 @@ from typing import Any
 from rich.console import Console
 
 from straylight.attacks import ATTACKS, CONTROLS
+from straylight.progress import say
 from straylight.terminal import print_json
+
+OWN = "One of your own is python:MODULE:CLASS, such as --method python:mine:Own:steps=50 (docs/attacks.md)."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +43,8 @@ class AttacksCommand:
         for entry in entries:
             settings = ",".join(f"{key}={value}" for key, value in entry["settings"].items())
             out.print(f"[bold]{entry['name']}[/bold]  {entry['role']}, {entry['threat_model']}")
-            out.print(f"  {entry['summary']}", highlight=False, soft_wrap=True)
+            say(out, f"  {entry['summary']}")
             if settings:
-                out.print(f"  {entry['name']}:{settings}", highlight=False, soft_wrap=True)
-            out.print(f"  {entry['paper']}, {entry['url']}", highlight=False, soft_wrap=True)
+                say(out, f"  {entry['name']}:{settings}")
+            say(out, f"  {entry['paper']}, {entry['url']}")
+        say(out, OWN)

@@ -9,7 +9,7 @@ import torch
 import tyro
 from rich.console import Console
 
-from straylight.audit import folder_of, run
+from straylight.audit import run
 from straylight.ball import Norm
 from straylight.classifier import Classifier
 from straylight.commands.subject import Subject
@@ -25,6 +25,7 @@ from straylight.sources.photographs import load_natural
 from straylight.surrogates import Adaptation
 from straylight.tensors import LEVELS
 from straylight.terminal import command_line, show
+from straylight.values import folder_of
 
 ALL = "all"
 FLOAT, INT, STR = (
@@ -143,6 +144,11 @@ class AuditCommand(Subject):
         if len(given) > 1:
             raise InputError(
                 f"give either zeta or eps as the budget, and not {' and '.join(given)}."
+            )
+        if self.eps_levels is not None and "/" in self.eps_levels:
+            raise InputError(
+                "--eps-levels is a number of grey levels of 255, not a fraction: 8/255 is --eps 8/255, or "
+                "--eps-levels 8."
             )
         levels = number("--eps-levels", self.eps_levels, "8", most=float(LEVELS))
         eps = number("--eps", self.eps, "8/255")

@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 from straylight.demo import run_demo
-from straylight.progress import progress
+from straylight.progress import progress, say
 from straylight.terminal import command_line, print_json, show
 
 
@@ -36,5 +36,5 @@ class DemoCommand:
             print_json(out, {name: audit.to_json() for name, audit in audits.items()})
             return
         for name, audit in audits.items():
-            out.print(f"\n[bold]{name}[/bold]: {audit.cohort.note}", highlight=False)
+            say(out, f"\n{name}: {audit.cohort.note}")
             show(audit, self.out / name, out, as_json=False)

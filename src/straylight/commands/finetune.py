@@ -2,6 +2,7 @@
 
 import json
 import math
+import shlex
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated
@@ -12,10 +13,10 @@ from rich.console import Console
 from straylight.backbones import own_normalisation
 from straylight.cohort import load_cohort
 from straylight.commands.subject import say_skipped
-from straylight.errors import InputError
+from straylight.errors import InputError, quoted
 from straylight.finetune import finetune
 from straylight.formats.reading import Reading
-from straylight.progress import progress
+from straylight.progress import progress, say
 from straylight.settings import parse_settings
 from straylight.tensors import Shape
 from straylight.terminal import print_json
@@ -133,15 +134,16 @@ class FinetuneCommand:
         history = classifier.card["training"]["history"]
         best = max(entry["validation_accuracy"] for entry in history)
         if len(history) < recipe.epochs:
-            out.print(
+            say(
+                out,
                 f"Stopped after epoch {len(history)} of {recipe.epochs}: the last {recipe.patience} did "
                 "not raise the validation accuracy.",
-                soft_wrap=True,
             )
-        out.print(f"{self.out}: accuracy on held-out training images {100 * best:.1f} %")
-        out.print(
-            f"Next: straylight audit --model {self.out} --natural PHOTOS --cohort TEST --zeta 0.02",
-            soft_wrap=True,
+        say(out, f"{self.out}: accuracy on held-out training images {100 * best:.1f} %")
+        model = shlex.quote(str(self.out))
+        say(
+            out,
+            f"Next: straylight audit --model {model} --natural PHOTOS --cohort TEST --zeta 0.02",
         )
 
     def chosen(self) -> Recipe:
@@ -161,12 +163,10 @@ def hint_normalisation(recipe: Recipe, err: Console) -> None:
     ):
         return
     mean, std = map(written, said)
-    err.print(
+    say(
+        err,
         f"Note: the public weights of {recipe.backbone} were trained with --mean {mean} --std {std}; "
         f"this training has {written(recipe.mean)} and {written(recipe.std)}.",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
     )
 
 
@@ -176,7 +176,9 @@ def parse_arguments(pairs: tuple[str, ...]) -> dict[str, object]:
     for pair in pairs:
         name, separator, value = pair.partition("=")
         if not separator:
-            raise InputError(f"--backbone-arg {pair!r} must be NAME=VALUE, such as pad_type=same.")
+            raise InputError(
+                f"--backbone-arg '{quoted(pair)}' must be NAME=VALUE, such as pad_type=same."
+            )
         try:
             arguments[name] = json.loads(value)
         except json.JSONDecodeError:

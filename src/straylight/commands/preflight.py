@@ -6,6 +6,7 @@ from rich.console import Console
 
 from straylight.commands.subject import Subject, say_skipped
 from straylight.preflight import preflight, stop_on_errors
+from straylight.progress import say
 from straylight.terminal import print_json
 
 
@@ -30,8 +31,7 @@ class PreflightCommand(Subject):
         else:
             for finding in findings:
                 if finding.level != "error":
-                    line = f"{finding.level}: {finding.message}"
-                    out.print(line, markup=False, highlight=False, soft_wrap=True)
+                    say(out, f"{finding.level}: {finding.message}")
             if not findings:
-                out.print(f"Nothing found on {len(cohort)} images.", highlight=False)
+                say(out, f"Nothing found on {len(cohort)} images.")
         stop_on_errors(findings)

@@ -1,5 +1,6 @@
 """`straylight study`, and its `status`, `tables` and `report`."""
 
+import shlex
 import sys
 from collections import Counter
 from dataclasses import dataclass
@@ -10,7 +11,8 @@ from typing import Literal
 import tyro
 from rich.console import Console
 
-from straylight.errors import InputError
+from straylight.errors import InputError, quoted
+from straylight.progress import say
 from straylight.study.cells import cells_of
 from straylight.study.document import Document
 from straylight.study.dryrun import dry_run
@@ -69,7 +71,7 @@ class StudyCommand:
             engine=self.chosen(grid),
             workers=self.workers,
         )
-        out.print(summary(counts, study), markup=False, highlight=False, soft_wrap=True)
+        say(out, summary(counts, study))
         if counts["done"] < counts.total():
             sys.exit(1)
 
@@ -91,7 +93,7 @@ def parse_variable(text: str) -> tuple[str, str]:
     """Read NAME=VALUE."""
     name, separator, value = text.partition("=")
     if not separator:
-        raise InputError(f"--set {text!r} must be NAME=VALUE, such as data=/mnt/images.")
+        raise InputError(f"--set '{quoted(text)}' must be NAME=VALUE, such as data=/mnt/images.")
     return name, value
 
 
@@ -99,7 +101,10 @@ def summary(counts: Counter[str], study: Path) -> str:
     """Say how a study ended."""
     said = ", ".join(f"{n} {state}" for state, n in sorted(counts.items()))
     more = "" if counts["done"] == counts.total() else " The same command tries again what failed."
-    return f"{said}.{more}\nNext: straylight study tables {study}, straylight study report {study}"
+    folder = shlex.quote(str(study))
+    return (
+        f"{said}.{more}\nNext: straylight study tables {folder}, straylight study report {folder}"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +126,7 @@ class StudyStatusCommand:
             print_json(out, status.to_json())
             return
         for line in status.lines():
-            out.print(line, markup=False, highlight=False, soft_wrap=True)
+            say(out, line)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,4 +159,4 @@ class StudyReportCommand:
 
     def run(self, out: Console, err: Console) -> None:
         report = write_study_report(self.study)
-        out.print(f"Report: {report}", markup=False, highlight=False, soft_wrap=True)
+        say(out, f"Report: {report}")

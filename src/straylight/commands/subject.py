@@ -11,6 +11,7 @@ from straylight.cohort import Cohort, load_cohort
 from straylight.formats.reading import Reading
 from straylight.images import ImageSet
 from straylight.models import ModelOptions, load_model
+from straylight.progress import say
 from straylight.settings import parse_settings
 
 SHOWN = 3  # files that are named
@@ -50,6 +51,6 @@ class Subject:
 def say_skipped(images: ImageSet, err: Console) -> None:
     """Name the first files that were left out, and count them."""
     for file in images.skipped[:SHOWN]:
-        err.print(f"skipped {file.file}: {file.reason}", style="yellow", markup=False)
+        say(err, f"skipped {file.file}: {file.reason}", "yellow")
     if images.skipped:
-        err.print(f"{len(images.skipped)} files of {images.spec} skipped.", style="yellow")
+        say(err, f"{len(images.skipped)} files of {images.spec} skipped.", "yellow")

@@ -20,6 +20,7 @@ from straylight.preflight.images import check_images
 from straylight.preflight.normalisation import check_normalisation
 from straylight.progress import Tracker
 from straylight.tensors import Batch, Labels, Logits
+from straylight.values import check_kind
 
 __all__ = [
     "Check",
@@ -55,10 +56,14 @@ def preflight(
         The findings, errors first; none for a sound classifier on fitting images.
 
     Raises:
-        InputError: If the classifier does not keep its contract (see `Classifier`), or the cohort does not
-            fit it.
+        InputError: If one is of another type, the classifier does not keep its contract (see
+            `Classifier`), or the cohort or the logits do not fit it.
     """
+    check_kind(classifier, "classifier", Classifier, "load_model(...) or Classifier(network, ...)")
+    check_kind(cohort, "cohort", Cohort, "load_cohort(...)")
     check_fits(classifier, cohort)
+    if logits is not None:
+        check_logits(logits, (len(cohort), len(classifier.class_names)))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         if logits is None:
@@ -74,6 +79,24 @@ def preflight(
             *check_normalisation(classifier, cohort, logits.argmax(1), order),
         ]
     return tuple(sorted(found, key=lambda finding: LEVELS.index(finding.level)))
+
+
+def check_logits(logits: object, wanted: tuple[int, int]) -> None:
+    """Check that logits are a table of numbers, one row for each image.
+
+    Raises:
+        InputError: If not.
+    """
+    if (
+        not isinstance(logits, torch.Tensor)
+        or not logits.is_floating_point()
+        or tuple(logits.shape) != wanted
+    ):
+        shape = tuple(getattr(logits, "shape", ())) or quoted(type(logits).__name__, 40)
+        raise InputError(
+            f"logits must be as made by classifier.logits_all(cohort.images), a floating-point tensor of "
+            f"shape {wanted}, not {shape}."
+        )
 
 
 def stop_on_errors(findings: tuple[Finding, ...]) -> None:

@@ -12,16 +12,18 @@ from straylight.files import write_text
 from straylight.ledger import REPORT
 from straylight.report.page import make_page
 from straylight.results import Audit
+from straylight.values import check_kind, folder_of
 
 __all__ = ["render", "write_report"]
 
+WRITTEN = "give a folder that an audit wrote"
 LONGEST = 2**16  # characters of any one text: as many as a command may have
 TURNING = re.compile(
     "[\u202a-\u202e\u2066\u2067]"
 )  # what changes the direction of text that follows
 
 
-def render(audit: Audit, folder: Path) -> str:
+def render(audit: Audit, folder: Path | str) -> str:
     """Return the report as one self-contained HTML page.
 
     Args:
@@ -32,7 +34,8 @@ def render(audit: Audit, folder: Path) -> str:
         InputError: If one of those files is missing or broken, or the audit has no attack made
             without medical images, or no control to compare it with.
     """
-    return template().render(page=make_page(audit, folder))
+    check_kind(audit, "audit", Audit, "load_audit(...) or run(...)")
+    return template().render(page=make_page(audit, folder_of(folder, "folder", WRITTEN)))
 
 
 def plain(value: object) -> object:
@@ -61,12 +64,13 @@ def template() -> Template:
     return environment.get_template("page.html")
 
 
-def write_report(folder: Path) -> Path:
+def write_report(folder: Path | str) -> Path:
     """Write `report.html` into an audit's folder and return its path.
 
     Raises:
         InputError: If the folder does not hold a whole audit.
     """
+    folder = folder_of(folder, "folder", WRITTEN)
     path = folder / REPORT
     write_text(path, render(load_audit(folder), folder))
     return path

@@ -1,13 +1,23 @@
 """How a classifier is trained: the settings, and sets of them that have a name."""
 
+import json
 import math
+import os
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-from straylight.errors import InputError
+from straylight.contract import as_list, plain_normalisation, plain_numbers
+from straylight.errors import InputError, reason_of
+from straylight.jsons import parse_json
+from straylight.values import real, said, whole
 
+N = TypeVar("N", int, float)
 PRETRAINED, RANDOM = "pretrained", "none"
-LARGEST = {"seed": 2**32, "epochs": 10**6, "batch_size": 10**6}
+MOST = 10**6
+LEAST = {"seed": -(2**32), "epochs": 1, "batch_size": 2}  # others: 0
+LARGEST = {"seed": 2**32, "validation": 1, "rotation": 360, "shift": 1}  # others: MOST
+POSITIVE = ("learning_rate", "validation")
+EXAMPLES = {"backbone": "'mobilenetv2_100'", "weights": "'pretrained', 'none' or FILE.safetensors"}
 
 Flips = Literal["none", "horizontal", "both"]
 Schedule = Literal["one-cycle", "steps"]
@@ -44,6 +54,9 @@ class Recipe:
         precision: Of the forward pass: ``float32``, or ``bfloat16`` where torch's autocast deems it
             safe. Weights, momentum, batch-norm statistics and validation are float32 in both.
         seed: Of the split, the order, the augmentation and the new head.
+
+    Raises:
+        InputError: If a setting is of another type, or out of its range; the message names it.
     """
 
     backbone: str
@@ -68,29 +81,91 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.epochs < 1 or self.batch_size < 2:
-            raise InputError(
-                "epochs must be at least 1 and batch_size at least 2, "
-                f"not {self.epochs} and {self.batch_size}."
-            )
-        if not 0 < self.validation < 1:
-            raise InputError(f"validation must lie between 0 and 1, not {self.validation}.")
-        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
-            raise InputError(f"learning_rate must be positive, not {self.learning_rate}.")
-        for name in ("patience", "decay", "weight_decay", "rotation", "shift"):
-            if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
-                raise InputError(f"{name} must be 0 or more, not {getattr(self, name)}.")
-        if not all(math.isfinite(value) for value in (*self.mean, *self.std)):
-            raise InputError(f"mean and std must be finite, not {self.mean} and {self.std}.")
-        if not all(std > 0 for std in self.std):
-            raise InputError(f"std must be positive, not {self.std}.")
-        for name, most in LARGEST.items():
-            if not -most <= getattr(self, name) <= most:
-                raise InputError(f"{name} must be at most {most}, not {getattr(self, name)}.")
+        for name, kind in get_type_hints(type(self)).items():
+            object.__setattr__(self, name, usual(getattr(self, name), name, kind))
+        plain_normalisation(self.mean, self.std, 1)
         if self.schedule == "one-cycle" and (self.drops or self.decay):
             raise InputError(
                 "drops and decay need the schedule 'steps', which the recipe minagi2022 has."
             )
+
+
+def usual(value: Any, name: str, kind: Any) -> Any:  # noqa: ANN401
+    """Return a setting in the form of its field, of whatever type it was given.
+
+    Raises:
+        InputError: If it is of another type, or out of its range.
+    """
+    if get_origin(kind) is Literal:
+        return one_of(value, name, get_args(kind))
+    if kind is int:
+        return within(whole(value, name), name)
+    if kind is float:
+        return within(real(value, name, "0.1"), name)
+    if kind is str:
+        return plain_path(value, name)
+    if name == "drops":
+        return tuple(whole(epoch, name, 0) for epoch in as_list(value))
+    return plain_arguments(value, name) if name == "backbone_args" else plain_numbers(value, name)
+
+
+def one_of(value: object, name: str, words: tuple[str, ...]) -> str:
+    """Return one of some words.
+
+    Raises:
+        InputError: If it is none of them.
+    """
+    if not isinstance(value, str) or value not in words:
+        raise InputError(f"{name} must be one of {', '.join(words)}, not {said(value)}.")
+    return str(value)
+
+
+def plain_path(value: object, name: str) -> str:
+    """Return a name or a path as text.
+
+    Raises:
+        InputError: If it is neither.
+    """
+    path = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if not isinstance(path, str) or not path.strip() or "\0" in path:
+        raise InputError(f"{name} must be a name, such as {EXAMPLES[name]}, not {said(value)}.")
+    return str(path)
+
+
+def within(value: N, name: str) -> N:
+    """Return a number that lies in the range of its field.
+
+    Raises:
+        InputError: If it does not, or is not finite.
+    """
+    least, most = LEAST.get(name, 0), LARGEST.get(name, MOST)
+    above = name in POSITIVE
+    if not (math.isfinite(value) and value >= least and (value > 0 or not above)):
+        bound = "positive" if above else "0 or more" if least == 0 else f"at least {least}"
+        raise InputError(f"{name} must be {bound}, not {value}.")
+    if value > most or (name == "validation" and value == most):
+        where = "lie between 0 and 1" if name == "validation" else f"be at most {most}"
+        raise InputError(f"{name} must {where}, not {value}.")
+    return value
+
+
+def plain_arguments(value: object, name: str) -> dict[str, Any]:
+    """Return a copy of keyword arguments that a model card can hold.
+
+    Raises:
+        InputError: If they are something else.
+    """
+    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
+        raise InputError(
+            f"{name} must be a dict, such as {{'pad_type': 'same'}}, not {said(value)}."
+        )
+    try:
+        parse_json(json.dumps(value))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(
+            f"{name} must hold numbers, words and lists of them ({reason_of(error)})."
+        ) from None
+    return dict(value)
 
 
 SIZES: dict[Preset, int] = {"one-cycle": 224, "minagi2022": 299}  # side of the images in pixels
