@@ -287,11 +287,7 @@ def check_numbers(spec: str, table: dict[str, Any]) -> None:
     """Raise if a setting is a number that no network needs."""
     for key, value in table.items():
         for item in value if isinstance(value, list) else [value]:
-            if (
-                isinstance(item, int | float)
-                and abs(item) > NUMBER
-                and key not in UNBOUNDED
-            ):
+            if isinstance(item, int | float) and abs(item) > NUMBER and key not in UNBOUNDED:
                 raise InputError(
                     f"{spec} has {quoted(key)} of {item:g}, which no network has, and is not read."
                 )

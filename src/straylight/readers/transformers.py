@@ -110,9 +110,8 @@ def build(spec: str, config: dict[str, Any], names: tuple[str, ...], weights: We
             settings = CONFIG_MAPPING[config["model_type"]](
                 **given, id2label=dict(enumerate(names))
             )
-            network, told = AutoModelForImageClassification._model_mapping[
-                type(settings)
-            ].from_pretrained(
+            classifier: Any = AutoModelForImageClassification._model_mapping[type(settings)]
+            network, told = classifier.from_pretrained(
                 None,
                 config=settings,
                 state_dict=weights,
@@ -189,4 +188,4 @@ def side_of(size: object) -> int:
     sides = list(size.values()) if isinstance(size, dict) else [size]
     side = sides[0] if sides and sides.count(sides[0]) == len(sides) else 0
     fits = isinstance(side, int) and not isinstance(side, bool) and 0 < side <= LARGEST_SIDE
-    return side if fits else 0
+    return int(side) if isinstance(side, int) and fits else 0
