@@ -1,20 +1,27 @@
-# make demo | make test | make check: each works from a fresh clone.
+# make demo | make test | make check | make test-oldest: each works from a fresh clone.
 PYTHON ?= python3.11
 BIN := .venv/bin
+SPREAD := -n auto --maxprocesses 4 --dist loadfile
 INSTALLED := .venv/.installed
 
-.PHONY: demo test check format install
+.PHONY: demo test test-oldest check format install
 demo: $(INSTALLED)
-	$(BIN)/straylight demo --out straylight-demo --force
+	$(BIN)/straylight demo --out straylight-demo
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SPREAD)
+
+# The lowest versions that pyproject.toml allows: what a user may have.
+test-oldest: $(INSTALLED)
+	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-oldest
+	$(BIN)/uv pip install --quiet --python .venv-oldest/bin/python --resolution lowest-direct --editable '.[dev]'
+	.venv-oldest/bin/python -m pytest $(SPREAD)
 
 check: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SPREAD)
 
 format: $(INSTALLED)
 	$(BIN)/ruff format .

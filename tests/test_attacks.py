@@ -510,7 +510,7 @@ def test_settings_become_text_and_back() -> None:
         ),
         ("gradient:steps=many", "gradient:steps must be a whole number, not 'many'"),
         ("gradient:steps=0", "gradient needs steps >= 1"),
-        ("sequential:step_size=nan", "sequential needs step_size > 0"),
+        ("sequential:step_size=nan", "sequential:step_size must be a number, not 'nan'"),
         ("gradient@skin", "learns on one of photographs, adapted, medical, not 'skin'"),
         ("lift:depth=0", r"lift needs steps >= 1, batch_size >= 1 and depth in \(0, 1\]"),
         ("disrupt:depth=1.5", r"disrupt needs steps >= 1, batch_size >= 1 and depth in \(0, 1\]"),

@@ -388,9 +388,9 @@ def test_runs_of_the_same_name_are_told_apart() -> None:
     )
     assert [job.name for job in jobs(plan, ("a", "b"))] == [
         "gradient",
-        "gradient #2",
+        "gradient:steps=2",
         "gradient to a",
-        "gradient to a #2",
+        "gradient:steps=2 to a",
     ]
 
 
@@ -432,7 +432,7 @@ def test_a_tampered_audit_is_refused(finished: tuple[Audit, Path], tmp_path: Pat
     [
         (("perturbations", 0, "confusion"), [[24, 0]], "perturbations/0/confusion is not 2 x 2"),
         (("perturbations", 1, "transitions"), [[1, 0], [0, 1]], "does not count 24 images"),
-        (("perturbations", 2, "target"), "blue", "perturbations/2/target is no class"),
+        (("perturbations", 2, "target"), "blue", "perturbations/2/target is not a class"),
         (("perturbations", 2, "n_fooled_raw"), 25, "n_fooled_raw exceeds the 24 images"),
         (("cohort", "class_names"), ["a", "b"], "cohort/class_names differ"),
     ],
@@ -557,5 +557,6 @@ def test_outputs_that_are_no_numbers_are_not_counted(
     with pytest.raises(InputError, match="gives NaN for 24 of 24 images"):
         score(classifier, delta, clean)
     broken = as_classifier(NaNs(), (3, 32, 32))
+    cohort = replace(cohort, class_names=broken.class_names)
     with pytest.raises(InputError, match="gives NaN for 24 of 24 images"):
         predict_clean(broken, cohort)

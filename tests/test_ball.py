@@ -16,7 +16,9 @@ deltas = arrays(
     st.tuples(st.just(1), st.sampled_from([1, 3]), st.integers(1, 9), st.integers(1, 9)),
     elements=st.floats(-4, 4, width=32),
 ).map(torch.from_numpy)
-balls = st.builds(Ball, st.sampled_from(["l2", "linf"]), st.floats(0.01, 10))
+balls = st.builds(Ball, st.just("l2"), st.floats(0.01, 10)) | st.builds(
+    Ball, st.just("linf"), st.floats(0.01, 1)
+)
 
 
 @given(balls, deltas)

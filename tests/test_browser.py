@@ -103,6 +103,38 @@ def test_nothing_overflows(page: "playwright.Page", seen: Seen) -> None:
     assert page.evaluate(outside, width) == []
 
 
+def test_tables_that_go_on_are_scrolled_to_their_last_column(
+    page: "playwright.Page", seen: Seen
+) -> None:
+    for table in page.locator("main > section .scroll").all():
+        last = table.locator("thead th").last
+        table.evaluate("item => item.scrollLeft = item.scrollWidth")
+        box = last.bounding_box()
+        assert box["x"] + box["width"] <= page.viewport_size["width"] + 0.5
+    narrow = page.viewport_size["width"] < 700
+    assert page.locator(".swipe").first.is_visible() == narrow
+
+
+def test_nothing_is_cut_where_it_is_printed(
+    browser: "playwright.Browser", page: "playwright.Page", report: Path
+) -> None:
+    """On the 186 mm that A4 has between its margins."""
+    width = round(186 / 25.4 * 96)
+    page.set_viewport_size({"width": width, "height": 1000})
+    page.emulate_media(media="print")
+    page.goto(report.as_uri(), wait_until="load")
+    page.evaluate("document.querySelectorAll('details').forEach(item => item.open = true)")
+    outside = """width => [...document.querySelectorAll("body *")]
+        .filter(item => !item.closest("svg"))
+        .filter(item => item.getBoundingClientRect().right > width + 0.5)
+        .map(item => item.outerHTML.slice(0, 80))"""
+    assert page.evaluate(outside, width) == []
+    command = page.locator("pre")
+    assert command.evaluate("item => item.scrollWidth <= item.clientWidth")
+    whole = "item => getComputedStyle(item).breakInside"
+    assert {item.evaluate(whole) for item in page.locator(".matrices > *").all()} == {"avoid"}
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_is_legible_in_both_modes(page: "playwright.Page", seen: Seen, scheme: str) -> None:
     page.emulate_media(color_scheme=scheme)

@@ -10,8 +10,8 @@ import torch
 from straylight.cohort import load_cohort
 from straylight.errors import InputError
 from straylight.formats.containers import Folder
-from straylight.formats.pictures import find_pictures
 from straylight.formats.reading import Reading
+from straylight.formats.survey import find_pictures
 
 SHAPE = (3, 20, 24)
 
@@ -25,7 +25,9 @@ def write_manifest(folder: Path, rows: list[tuple[str, str]], header: str = "fil
 
 
 def rows_of(folder: Path) -> list[tuple[str, str]]:
-    return [(name, name.split("/")[-2]) for name in find_pictures(Folder(folder), dicom=False)]
+    return [
+        (name, name.split("/")[-2]) for name in find_pictures(Folder(folder), dicom=False).names
+    ]
 
 
 def test_the_same_images_are_the_same_cohort_whichever_way_they_come(class_folders: Path) -> None:

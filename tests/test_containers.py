@@ -13,7 +13,7 @@ from straylight.cohort import load_cohort
 from straylight.errors import InputError
 from straylight.formats import containers
 from straylight.formats.containers import Folder, is_container, open_container
-from straylight.formats.pictures import find_pictures
+from straylight.formats.survey import find_pictures
 from straylight.sources.photographs import load_natural
 
 SHAPE = (3, 20, 24)
@@ -59,7 +59,7 @@ def test_a_manifest_may_name_files_in_an_archive(class_folders: Path) -> None:
     from straylight.formats.reading import Reading
 
     archive = pack(class_folders, "zip")
-    names = find_pictures(Folder(class_folders), dicom=False)
+    names = find_pictures(Folder(class_folders), dicom=False).names
     rows = "".join(f"{name},{name.split('/')[0]}\n" for name in names)
     manifest = class_folders.parent / "labels.csv"
     manifest.write_text("path,dx\n" + rows)

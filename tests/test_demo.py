@@ -94,8 +94,15 @@ def test_a_stopped_demo_goes_on_and_a_finished_one_is_kept(tmp_path: Path) -> No
         assert "ynthetic" in audit.cohort.note
         scores = [item.score for item in audit.perturbations]
         assert scores == [item.score for item in resumed[name].perturbations]
-    with pytest.raises(InputError, match="already holds an audit"):
-        demo.run_demo(tmp_path / "a")
+    before = {path: path.read_bytes() for path in (tmp_path / "a").rglob("*") if path.is_file()}
+    (tmp_path / "a" / "transfer" / "report.html").unlink()
+    again = demo.run_demo(tmp_path / "a")
+    for name, audit in again.items():
+        written = json.loads((tmp_path / "a" / name / "audit.json").read_text())
+        assert json.loads(json.dumps(audit.to_json())) == written
+    assert {p: p.read_bytes() for p in (tmp_path / "a").rglob("*") if p.is_file()} == before
+    with pytest.raises(InputError, match="holds the model of another seed: use --force"):
+        demo.run_demo(tmp_path / "a", seed=1)
     demo.run_demo(tmp_path / "a", seed=1, force=True)
 
 

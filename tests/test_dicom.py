@@ -33,7 +33,8 @@ SHAPE = (1, 20, 24)
 
 
 def shown(file: Dataset, *, window: str = "", frame: int = -1) -> NDArray[np.uint8]:
-    return np.asarray(read_dicom(written(file), DicomView(window=window, frame=frame), LARGEST))
+    view = DicomView(window=window, frame=frame)
+    return np.asarray(read_dicom(written(file), view, LARGEST)[0])
 
 
 def ramp(dtype: str, low: int, high: int) -> NDArray[Any]:

@@ -108,11 +108,12 @@ def test_reasons_are_one_short_printable_sentence(root: Path, found: list[dict[s
 
 
 def test_refusals_name_the_file(root: Path, found: list[dict[str, Any]]) -> None:
-    """Of pictures, `Skipped` does; cards and audits are read under the names that they always have."""
+    """Of pictures, `Skipped` does; attacks and functions by their own; cards and audits keep theirs."""
     names = {"cards": "model", "audits": "audit"}
+    elsewhere = ("pictures", "scans", "attacks", "outputs")
     for row in found:
         family = row["path"].partition("/")[0]
-        if row["outcome"] == "refused" and family not in ("pictures", "scans"):
+        if row["outcome"] == "refused" and family not in elsewhere:
             named = str(root / names.get(family, row["path"])) in row["said"][0]
             assert named or (family == "audits" and row["said"][0].startswith("the audit ")), row
 

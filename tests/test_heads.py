@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from straylight.errors import InputError
-from straylight.heads import Head, Kind, as_table, kind_alone, kind_of, strongest, to_logits
+from straylight.heads import Head, Kind, kind_alone, kind_of, strongest, to_logits
+from straylight.outputs import as_table
 
 LOGITS = torch.randn(12, 4, generator=torch.Generator().manual_seed(0)) * 3
 
@@ -81,8 +82,12 @@ def test_other_outputs_are_refused() -> None:
         kind_of(LOGITS.sigmoid())
     with pytest.raises(InputError, match="gives NaN or infinity"):
         kind_of(torch.tensor([[0.0, math.nan]]))
-    for outputs, said in ((torch.zeros(2, 3, 4, 4), r"\(2, 3, 4, 4\)"), ({"a": 1}, "dict")):
-        with pytest.raises(InputError, match=f"gives {said} for a batch of images"):
-            as_table(outputs)
-    assert as_table(torch.zeros(5)).shape == (5, 1)
-    assert as_table((torch.zeros(5, 2),)).shape == (5, 2)
+    for outputs, said in (
+        (torch.zeros(2, 3, 4, 4), r"\(2, 3, 4, 4\)"),
+        ("a", "str"),
+        (None, "NoneType"),
+    ):
+        with pytest.raises(InputError, match=f"gives {said} for a batch of"):
+            as_table(outputs, 2)
+    assert as_table(torch.zeros(5), 5).shape == (5, 1)
+    assert as_table((torch.zeros(5, 2),), 5).shape == (5, 2)

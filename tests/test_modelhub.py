@@ -92,7 +92,21 @@ def test_a_hub_repository_with_pickles_alone_is_refused(
         "huggingface_hub.snapshot_download", lambda *_, **__: str(here / "repository")
     )
     with pytest.raises(SystemExit) as left:
-        main(["audit", "--model", "hf_hub:a/b", "--natural", "x", "--cohort", "x", "--out", "o"])
+        main(
+            [
+                "audit",
+                "--model",
+                "hf_hub:a/b",
+                "--natural",
+                "x",
+                "--cohort",
+                "x",
+                "--out",
+                "o",
+                "--zeta",
+                "0.02",
+            ]
+        )
     assert left.value.code == 2
     said = capsys.readouterr().err
     assert "hf_hub:a/b has no model.safetensors: pickled weights" in said

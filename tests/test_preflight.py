@@ -94,8 +94,8 @@ def test_it_is_cheap_repeatable_and_leaves_the_generator_alone() -> None:
     assert torch.equal(torch.rand(3), expected)
     torch.manual_seed(8)
     assert preflight(classifier, cohort, logits) == first
-    # Three passes over 24 images, one of them for a gradient; the rest is the test of normalisations,
-    # which go around this classifier: at most 7 x 16 + 100.
+    # Three passes over 24 images, one of them for a gradient (what is random is not asked for an image
+    # alone); the rest is the test of normalisations, which go around this classifier: at most 7 x 16 + 100.
     assert (passes.forward, passes.backward) == (72, 24)
 
 
@@ -310,10 +310,10 @@ class Listener(Silent):
 
 
 def test_warnings_go_with_the_audit_and_errors_come_in_its_place(tmp_path: Path) -> None:
-    cohort = coloured((30, 30))
+    cohort, photographs = coloured((30, 30)), coloured((5, 5), seed=1).images
     wrong = wrapped(Tuned(HALF), USUAL[0])
     listener = Listener()
-    audit = run(PLAN, wrong, cohort.images, cohort, tmp_path, tracker=listener)
+    audit = run(PLAN, wrong, photographs, cohort, tmp_path, tracker=listener)
     assert audit.preflight == preflight(wrong, cohort)
     assert audit.preflight is not None
     assert listener.lines == [f"preflight, {f.level}: {f.message}" for f in audit.preflight]
@@ -324,16 +324,16 @@ def test_warnings_go_with_the_audit_and_errors_come_in_its_place(tmp_path: Path)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     random = wrapped(Net(lambda z: F.dropout(z.detach(), 0.3)))
     with pytest.raises(InputError, match=r"get other outputs.*No gradient reaches"):
-        run(PLAN, random, cohort.images, cohort, tmp_path, force=True)
+        run(PLAN, random, photographs, cohort, tmp_path, force=True)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
     with pytest.raises(InputError, match="get other outputs"):
-        run(PLAN, random, cohort.images, cohort, tmp_path / "new")
+        run(PLAN, random, photographs, cohort, tmp_path / "new")
     assert not any((tmp_path / "new").iterdir())
 
 
 def test_an_audit_that_did_not_look_is_still_read_and_shown(tmp_path: Path) -> None:
-    cohort = coloured((30, 30))
-    run(PLAN, wrapped(Tuned(HALF), USUAL[0]), cohort.images, cohort, tmp_path)
+    cohort, photographs = coloured((30, 30)), coloured((5, 5), seed=1).images
+    run(PLAN, wrapped(Tuned(HALF), USUAL[0]), photographs, cohort, tmp_path)
     file = tmp_path / "audit.json"
     data = json.loads(file.read_text())
     older = copy.deepcopy(data)

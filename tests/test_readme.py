@@ -68,10 +68,13 @@ def test_the_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)
     Path("photos").mkdir()
-    for number in range(6):
+    for number in range(8):
         pixels = rng.integers(0, 256, (30, 30, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(f"photos/{number}.png")
-    Path("test.csv").write_text("file,label\nphotos/0.png,benign\nphotos/1.png,malignant\n")
+    Path("medical").mkdir()
+    for number in range(2):
+        Path(f"photos/{number + 6}.png").rename(f"medical/{number}.png")
+    Path("test.csv").write_text("file,label\nmedical/0.png,benign\nmedical/1.png,malignant\n")
     (code,) = re.findall(r"^```python\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
     network = torch.nn.Sequential(
         torch.nn.AdaptiveAvgPool2d(2), torch.nn.Flatten(), torch.nn.Linear(12, 2)

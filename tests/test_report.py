@@ -295,7 +295,7 @@ def test_a_procedural_pattern_is_told_but_decides_nothing() -> None:
 def test_headline_and_verdict_come_from_the_counts(folder: Path) -> None:
     page = " ".join(" ".join(Tables(render(fixed_audit(), folder)).text).split())
     assert (
-        "One perturbation made from 1,000 photographs changes 70.0 % of the predictions "
+        "One perturbation made from 1,000 crops of 11 photographs changes 70.0 % of the predictions "
         f"(95 % interval {span(Proportion(42, 60))}); random noise of the same budget changes "
         "at most 1.7 %." in page
     )

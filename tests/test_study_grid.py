@@ -8,6 +8,7 @@ import pytest
 
 from straylight.cli import main
 from straylight.errors import InputError
+from straylight.study import digests
 from straylight.study.cell import Cell
 from straylight.study.cells import cells_of
 from straylight.study.digests import Digests, locate
@@ -71,7 +72,7 @@ def test_a_fault_is_told_with_its_line(tmp_path: Path, change: tuple[str, str]) 
 
 
 def test_what_is_no_toml_is_told_with_its_line(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"is no TOML: .* line 3"):
+    with pytest.raises(InputError, match=r"is not TOML: .* line 3"):
         read(tmp_path, "a = 1\nb = 2\nc = \n")
     with pytest.raises(InputError, match="cannot be read"):
         Document(tmp_path / "nowhere.toml")
@@ -130,7 +131,10 @@ def test_settings_of_training_are_merged_and_any_of_the_recipe_may_be_given(tmp_
     assert preset("") == {}
 
 
-def test_an_identity_is_of_contents_not_of_places(tmp_path: Path) -> None:
+def test_an_identity_is_of_contents_not_of_places(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(digests, "SETTLED", -1.0)
     world = make_world(tmp_path / "one")
     shutil.copytree(world, tmp_path / "two")
 
@@ -211,5 +215,5 @@ def test_specs_of_every_kind_are_located(tmp_path: Path) -> None:
     assert locate("builtin:photos") == ([], "builtin:photos")
     with pytest.raises(InputError, match="does not exist"):
         locate("imagenet:nowhere")
-    digests = Digests({})
-    assert digests.of(f"{tmp_path}/a.npz:test") != digests.of(f"{tmp_path}/a.npz:train")
+    made = Digests({})
+    assert made.of(f"{tmp_path}/a.npz:test") != made.of(f"{tmp_path}/a.npz:train")

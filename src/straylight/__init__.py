@@ -33,6 +33,8 @@ from straylight.models import load_model as load_model
 from straylight.plan import Plan as Plan
 from straylight.preflight import Finding as Finding
 from straylight.preflight import preflight as preflight
+from straylight.progress import Silent as Silent
+from straylight.progress import Tracker as Tracker
 from straylight.report import render as render
 from straylight.report import write_report as write_report
 from straylight.results import Audit as Audit

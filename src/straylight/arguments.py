@@ -88,7 +88,8 @@ SMALL, RATE, ACTIVATION = some(whole(0, 64)), some(number(0, 1)), word(*ACTIVATI
 LAYER_ARGUMENTS: dict[str, Check] = {
     **dict.fromkeys(("depth", "depths", "layers"), counts),
     **dict.fromkeys(
-        ("embed_dim", "embed_dims", "num_heads", "stem_width", "stem_size", "dims"), WIDTH
+        ("embed_dim", "embed_dims", "num_heads", "stem_width", "stem_size", "dims", "channels"),
+        WIDTH,
     ),
     **dict.fromkeys(("base_width", "width_per_group", "num_features", "head_hidden_size"), WIDTH),
     **dict.fromkeys(

@@ -1,24 +1,28 @@
 """The audit: attacks made from photographs, controls of equal size, both scored on a cohort."""
 
+import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from straylight.archive import save_audit
-from straylight.attacks import Source, ThreatModel
+from straylight.attacks import Source, ThreatModel, planned
 from straylight.bench import Bench, write_labels
 from straylight.classifier import Classifier, count_passes
 from straylight.cohort import Cohort
-from straylight.errors import InputError
+from straylight.errors import InputError, listed, quoted, reason_of
 from straylight.evaluate import Clean
+from straylight.finished import finished, finished_audit, written_audit
 from straylight.folding import fold
 from straylight.images import ImageSet
 from straylight.ledger import PREDICTIONS, Ledger
+from straylight.overlap import check_photographs, report_duplicates
 from straylight.plan import Job, Plan, jobs
-from straylight.preflight import announce, preflight
-from straylight.progress import Silent, Tracker
+from straylight.preflight import announce, check_unchanged, preflight
+from straylight.progress import Silent, Tracker, shown
 from straylight.provenance import (
     describe_adapted,
     describe_budget,
@@ -31,14 +35,18 @@ from straylight.provenance import (
 )
 from straylight.results import Audit
 from straylight.surrogates import Adapted
+from straylight.values import said
+
+SHOWN = 3  # files left out that are named
 
 
+@shown
 def run(
     plan: Plan,
     classifier: Classifier,
     photographs: ImageSet,
     cohort: Cohort,
-    out: Path,
+    out: Path | str,
     *,
     force: bool = False,
     show_images: bool = False,
@@ -48,6 +56,8 @@ def run(
     public: Classifier | None = None,
     tracker: Tracker | None = None,
     keep_predictions: bool = False,
+    again: bool = False,
+    finish: Callable[[Path], object] | None = None,
 ) -> Audit:
     """Audit `classifier` and write `audit.json` and the perturbations to `out`.
 
@@ -69,29 +79,54 @@ def run(
             (oracles: upper bounds, never called an attack).
         public: The public network that `classifier` was fine-tuned from, for attacks of T2; its head
             does not matter.
-        tracker: Is told the progress.
+        tracker: Is told the progress. None: bars on a terminal, lines otherwise; ``Silent()``: nothing.
         keep_predictions: Keep the predictions under each perturbation, image by image, in
             ``predictions/``.
+        again: Return a finished audit of the same settings, images and code that is in `out`, in the
+            place of refusing to replace it.
+        finish: Is given `out` when all else is written, such as `write_report`; where it was killed, the
+            same call does it again.
 
     Raises:
-        InputError: If shapes or classes do not match, a method's `training` or `public` is missing,
-            `training` shares images with the cohort, `out` cannot be used, or preflight finds an
-            error.
+        InputError: If an argument is of another type, shapes or classes do not match, a method's
+            `training` or `public` is missing, `training` shares images with the cohort, `out` cannot be
+            used, or preflight finds an error.
     """
+    check_types(
+        plan,
+        classifier,
+        photographs,
+        cohort,
+        training=training,
+        public=public,
+        note=note,
+        command=command,
+        tracker=tracker,
+    )
+    folder = folder_of(out)
     tracker = tracker or Silent()
+    for images in (photographs, cohort.images):
+        report_skipped(images, tracker)
     wanted = jobs(plan, classifier.class_names)
     needed = {job.method.source for job in wanted}
-    if needed == {"medical"}:
-        raise InputError("every method learns on medical images: give at least one attack.")
-    check_match(classifier, photographs, cohort, training)
-    if "medical" in needed:
-        check_training(training, cohort)
-    if any(job.method.attack.threat_model == "T2" for job in wanted):
-        check_public(classifier, public)
-    check_sizes(wanted, plan, classifier, photographs, training)
+    report_duplicates(cohort, tracker)
+    check_inputs(wanted, plan, classifier, photographs, cohort, training=training, public=public)
     ball = plan.ball(cohort.images)
-    digest = fingerprint(plan, classifier, photographs, cohort, training=training, public=public)
-    ledger = Ledger(out, digest, classifier.class_names, force=force)
+    digest = fingerprint(
+        plan,
+        classifier,
+        photographs,
+        cohort,
+        training=training,
+        public=public,
+        keep_predictions=keep_predictions,
+    )
+    if again and not force and (found := finished_audit(folder, digest)):
+        return finished(found, folder, finish)
+    ledger = Ledger(folder, digest, classifier.class_names, force=force)
+    if (found := written_audit(ledger)) is not None:
+        ledger.open()
+        return finished(found, folder, finish, ledger)
     folded = fold(classifier)
     tracker.start("clean predictions", len(cohort))
     logits = folded.logits_all(cohort.images)
@@ -104,32 +139,117 @@ def run(
     networks: dict[ThreatModel, Classifier] = {"T1": folded}
     adapted = aligned = None
     if "adapted" in needed:
-        found, adapted = adapt(plan, classifier, photographs, out, tracker)
-        sources["adapted"], aligned = found.images, found.classifier
+        surrogates, adapted = adapt(plan, classifier, photographs, folder, tracker)
+        sources["adapted"], aligned = surrogates.images, surrogates.classifier
     if training is not None:
         sources["medical"] = training
     if public is not None:
         networks["T2"] = fold(public)
     bench = Bench(networks, sources, ball, clean, ledger, tracker, aligned, keep_predictions)
     if keep_predictions:
-        write_labels(out / PREDICTIONS / "clean.npy", clean.predictions)
+        write_labels(folder / PREDICTIONS / "clean.npy", clean.predictions)
     made = [bench.attack(job, plan.seed, plan.curve) for job in wanted]
     attacks = [item for item in made if item.role == "attack"]
     controls = list(bench.controls(plan, attacks))
+    check_unchanged(folded, cohort, logits)
     strongest = max(attacks, key=lambda attack: attack.score.fooled.rate)
-    examples = keep_examples(clean, folded, strongest, out) if show_images else None
+    examples = keep_examples(clean, folded, strongest, folder) if show_images else None
     audit = Audit(
         model=describe_model(classifier),
-        natural=describe_natural(photographs, out, adapted),
+        natural=describe_natural(photographs, folder, adapted),
         cohort=describe_cohort(clean, note, examples),
         budget=describe_budget(plan, ball, classifier),
         perturbations=(*made, *controls),
-        environment=describe_environment(command),
+        environment=describe_environment(command, digest),
         preflight=findings,
     )
-    save_audit(audit, out)
-    ledger.close()
-    return audit
+    save_audit(audit, folder)
+    return finished(audit, folder, finish, ledger)
+
+
+def report_skipped(images: ImageSet, tracker: Tracker) -> None:
+    """Report the first files that were left out, and how many there are."""
+    for file in images.skipped[:SHOWN]:
+        tracker.say(f"skipped {quoted(file.file)}: {quoted(file.reason, 120)}")
+    if images.skipped:
+        tracker.say(f"{len(images.skipped)} files of {quoted(images.spec)} skipped.")
+
+
+def check_types(
+    plan: object,
+    classifier: object,
+    photographs: object,
+    cohort: object,
+    *,
+    training: object = None,
+    public: object = None,
+    note: object = "",
+    command: object = "",
+    tracker: object = None,
+) -> None:
+    """Check the types of what an audit is run on.
+
+    Raises:
+        InputError: If one is wrong; the message names the parameter.
+    """
+    for name, given, kind, remedy in (
+        ("plan", plan, Plan, "Plan(zeta=0.02)"),
+        ("classifier", classifier, Classifier, "load_model(...) or Classifier(network, ...)"),
+        ("photographs", photographs, ImageSet, "load_natural(...)"),
+        ("cohort", cohort, Cohort, "load_cohort(...)"),
+        ("training", training, ImageSet | None, "load_cohort(...).images"),
+        ("public", public, Classifier | None, "public_network(...)"),
+    ):
+        if not isinstance(given, kind):
+            raise InputError(f"{name} must be as made by {remedy}, not {said(given)}.")
+    for name, text in (("note", note), ("command", command)):
+        if not isinstance(text, str):
+            raise InputError(f"{name} must be text, not {said(text)}.")
+    if not isinstance(tracker, Tracker | None):
+        raise InputError(f"tracker must be a Tracker, such as Silent(), not {said(tracker)}.")
+
+
+def folder_of(out: object) -> Path:
+    """Return a folder that is given as a path or as text.
+
+    Raises:
+        InputError: If it is neither.
+    """
+    if not isinstance(out, str | os.PathLike) or not str(out):
+        raise InputError(f"out must be a folder, such as 'audits/mine', not {said(out)}.")
+    try:
+        os.lstat(out)
+    except (FileNotFoundError, NotADirectoryError):
+        pass  # it is made, or refused, later
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{quoted(out)} cannot be a folder ({reason_of(error)}): give another (--out)."
+        ) from error
+    return Path(out)
+
+
+def check_inputs(
+    wanted: list[Job],
+    plan: Plan,
+    classifier: Classifier,
+    photographs: ImageSet,
+    cohort: Cohort,
+    *,
+    training: ImageSet | None,
+    public: Classifier | None,
+) -> None:
+    """Check that the images fit the classifier and the threat models, and that every attack can run."""
+    sources = {job.method.source for job in wanted}
+    if sources == {"medical"}:
+        raise InputError("every method learns on medical images: give at least one attack.")
+    check_match(classifier, photographs, cohort, training)
+    check_photographs(photographs, cohort.images, training)
+    if "medical" in sources:
+        check_training(training, cohort)
+    if any(job.method.attack.threat_model == "T2" for job in wanted):
+        check_public(classifier, public)
+    classifier.check()
+    check_sizes(wanted, plan, classifier, photographs, training)
 
 
 def check_match(
@@ -139,24 +259,26 @@ def check_match(
     for images in (photographs, cohort.images, training):
         if images is not None and images.shape != classifier.shape:
             raise InputError(
-                f"{images.spec} has images of shape {images.shape}, "
+                f"{quoted(images.spec)} has images of shape {images.shape}, "
                 f"the classifier takes {classifier.shape}."
             )
-    if cohort.class_names != classifier.class_names:
+    if tuple(cohort.class_names) != classifier.class_names:
         raise InputError(
-            f"{cohort.images.spec} has the classes {', '.join(cohort.class_names)}; "
-            f"the classifier has {', '.join(classifier.class_names)}."
+            f"{quoted(cohort.images.spec)} has the classes {listed(cohort.class_names)}; "
+            f"the classifier has {listed(classifier.class_names)}."
         )
 
 
 def check_training(training: ImageSet | None, cohort: Cohort) -> None:
     """See that an oracle has images to learn on, and none that it is scored on."""
     if training is None:
-        raise InputError("a method learns on medical images: give them (--training).")
+        raise InputError(
+            "a method learns on medical images: give them (--training), in Python as training."
+        )
     shared = len(training.digests() & cohort.images.digests())
     if shared:
         raise InputError(
-            f"{shared} images of {training.spec} are in {cohort.images.spec} as well: "
+            f"{shared} images of {quoted(training.spec)} are in {quoted(cohort.images.spec)} as well: "
             "an oracle may not learn on what it is scored on."
         )
 
@@ -175,7 +297,7 @@ def check_sizes(
         source, n_classes = job.method.source, len(classifier.class_names)
         adapted = source == "adapted"
         cost = plan.adaptation.cost(classifier) if adapted else classifier.passes_per_step
-        job.method.attack.planned(sizes[source], n_classes, cost)
+        planned(job.method.attack, sizes[source], n_classes, cost)
 
 
 def check_public(classifier: Classifier, public: Classifier | None) -> None:
@@ -183,7 +305,7 @@ def check_public(classifier: Classifier, public: Classifier | None) -> None:
     if public is None:
         raise InputError(
             "lift and disrupt work on the public network that the classifier was fine-tuned from: "
-            "give its weights (--public)."
+            "give its weights (--public), in Python the network as public."
         )
     if public.shape != classifier.shape:
         raise InputError(

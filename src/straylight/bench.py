@@ -9,21 +9,29 @@ from typing import Any
 
 import torch
 
-from straylight.attacks import CONTROLS, Method, PhaseRandomised, Source, ThreatModel, describe
-from straylight.ball import Ball
+from straylight.attacks import (
+    CONTROLS,
+    Method,
+    PhaseRandomised,
+    Source,
+    ThreatModel,
+    describe,
+    planned,
+    snapshots,
+)
+from straylight.ball import ROUNDING, Ball
 from straylight.classifier import Classifier, Passes, count_passes
 from straylight.errors import InputError
 from straylight.evaluate import Clean, count, predict_attacked, score
-from straylight.files import read_delta, write_array
+from straylight.files import make_inner_folder, read_delta, write_array
 from straylight.images import ImageSet
 from straylight.ledger import PERTURBATIONS, PREDICTIONS, Ledger
+from straylight.looks import Looks
 from straylight.plan import Job, Plan
 from straylight.progress import Tracker
 from straylight.results import Perturbation
 from straylight.schema import Json
 from straylight.tensors import Delta, Labels
-
-ROUNDING = 1 + 1e-4  # of float32, in the size of a perturbation on the surface of the ball
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,12 +71,12 @@ class Bench:
         target = None if job.target is None else self.classifier.class_index(job.target)
         generator = torch.Generator().manual_seed(seed)
         seen, delta = 0, torch.zeros(1, *self.classifier.shape)
-        attack, images = job.method.attack, self.sources[job.method.source]
+        attack, images = job.method.attack, Looks.at(self.sources[job.method.source])
         model = self.learned_on(job.method)
         n_classes = len(self.classifier.class_names)
-        planned = attack.planned(len(images), n_classes, model.passes_per_step)
+        total = planned(attack, len(images), n_classes, model.passes_per_step)
         points: list[tuple[Delta, Json]] = []
-        self.tracker.start(job.name, planned)
+        self.tracker.start(job.name, total)
         started = time.perf_counter()
 
         def mark() -> None:
@@ -76,9 +84,11 @@ class Bench:
             cost = {"images_seen": seen, "model_passes": passes.total, "seconds": elapsed}
             points.append((delta, cost))
 
-        *marks, _ = milestones(planned, curve) or [0]  # the last is the end
+        *marks, _ = milestones(total, curve) or [0]  # the last is the end
         with count_passes(model) as passes:
-            for snapshot in attack(model, images, self.ball, target=target, generator=generator):
+            for snapshot in snapshots(
+                attack, model, images, self.ball, target=target, generator=generator
+            ):
                 self.tracker.advance(snapshot.images_seen - seen)
                 delta, seen = snapshot
                 if marks and seen >= marks[0]:
@@ -100,6 +110,7 @@ class Bench:
             copy_of=None,
             seed=seed,
             images_seen=seen,
+            n_distinct_seen=images.n_distinct,
             seconds=seconds,
             curve=tuple(self.scored(*point) for point in points),
         )
@@ -140,7 +151,7 @@ class Bench:
         reference = (
             torch.zeros(1, *self.classifier.shape)
             if original is None
-            else read_delta(self.ledger.folder / original.file)
+            else read_delta(self.ledger.folder / original.file, original.sha256)
         )
         delta = method(reference, self.ball, generator=torch.Generator().manual_seed(seed))
         return self.record(
@@ -162,9 +173,9 @@ class Bench:
         """Score a perturbation, write its file, and enter it in the ledger."""
         check_inside(name, delta, self.ball)
         slug = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-").lower()
-        own = f"{len(self.ledger.finished):02d}-{slug}.npy"
+        own = f"{self.ledger.next_number():02d}-{slug}.npy"
         file = f"{PERTURBATIONS}/{own}"
-        write_array(self.ledger.folder / file, delta.numpy())
+        sha256 = write_array(self.ledger.folder / file, delta.numpy())
         predictions, raw = predict_attacked(self.classifier, delta, self.clean)
         if self.keep_predictions:
             write_labels(self.ledger.folder / PREDICTIONS / own, predictions)
@@ -176,6 +187,7 @@ class Bench:
             l2=float(delta.norm()),
             linf=float(delta.abs().max()),
             file=file,
+            sha256=sha256,
             **fields,
         )
         self.ledger.add(perturbation)
@@ -200,7 +212,7 @@ def check_inside(name: str, delta: Delta, ball: Ball) -> None:
 
 def write_labels(path: Path, labels: Labels) -> None:
     """Write the predictions for the images of a cohort, in its order, as int16."""
-    path.parent.mkdir(exist_ok=True)
+    make_inner_folder(path.parent)
     write_array(path, labels.short().numpy())
 
 

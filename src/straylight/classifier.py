@@ -1,35 +1,56 @@
 """A classifier: a network with its preprocessing inside, so that perturbations live in pixel space."""
 
 import hashlib
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, SupportsFloat
 
 import torch
 from torch import Tensor, nn
 
-from straylight.errors import InputError
-from straylight.images import RGB, ImageSet
-from straylight.limits import LARGEST_SIDE
+from straylight.contract import (
+    misfit,
+    plain_card,
+    plain_names,
+    plain_normalisation,
+    plain_shape,
+)
+from straylight.errors import InputError, listed, quoted
+from straylight.images import ImageSet
+from straylight.layout import call, choose_layout, freeze
+from straylight.outputs import as_table
 from straylight.tensors import Images, Labels, Logits, Shape
+
+UNNAMED = "python"  # the spec of a classifier that was made in Python
+BATCHES = (1, 2, 3)  # that a contract is checked on
 
 
 class Classifier(nn.Module):
     """Images in [0, 1] to logits.
 
+    The contract is kept for each batch: finite or not, one row of numbers for each image, as many as there
+    are classes, in float32. What is wrapped is taken out, and what was squeezed away is put back (see
+    `as_table`); anything else is an `InputError`.
+
     Args:
         network: Maps normalised RGB images (N, 3, H, W) to logits (N, classes). Its parameters are
-            frozen and it is put in evaluation mode.
+            frozen and brought to float32, and it is put in evaluation mode.
         shape: Channels (1: grey, repeated to RGB inside, as in the paper; 3: RGB), height and width
             of its images.
         class_names: One for each logit.
-        mean, std: Normalisation, for each of the three channels, of images in [0, 1].
+        mean, std: Normalisation of images in [0, 1]: one number for each of the network's three channels,
+            or one for all. A network of grey images for which both are one number has one channel.
         spec: Where it came from, as the user wrote it.
         card: Its provenance as plain data, if it came from a `ModelCard`.
+        layout: The order in memory that the network works in (None: found out when it is first run).
 
     Attributes:
         passes_per_step: Forward and backward passes of an image in one step of an attack.
+
+    Raises:
+        InputError: If any of these is something else.
     """
 
     passes_per_step: ClassVar[int] = 2
@@ -38,38 +59,79 @@ class Classifier(nn.Module):
         self,
         network: nn.Module,
         *,
-        shape: Shape,
-        class_names: tuple[str, ...],
-        mean: tuple[float, ...] = (0.5, 0.5, 0.5),
-        std: tuple[float, ...] = (0.5, 0.5, 0.5),
-        spec: str = "python",
+        shape: Iterable[int],
+        class_names: Iterable[str],
+        mean: SupportsFloat | Iterable[SupportsFloat] = (0.5, 0.5, 0.5),
+        std: SupportsFloat | Iterable[SupportsFloat] = (0.5, 0.5, 0.5),
+        spec: str = UNNAMED,
         card: dict[str, Any] | None = None,
+        layout: torch.memory_format | None = None,
     ) -> None:
         super().__init__()
-        if shape[0] not in (1, RGB):
-            raise InputError(f"a classifier takes 1 or 3 channels, not {shape[0]}.")
-        if not all(1 <= side <= LARGEST_SIDE for side in shape[1:]):
+        self.shape: Shape = plain_shape(shape)
+        self.class_names = plain_names(class_names)
+        means, stds = plain_normalisation(mean, std, self.shape[0])
+        if isinstance(network, Classifier):
+            raise InputError("the network is a Classifier already: give the network inside it.")
+        if len(self.class_names) < 2:
             raise InputError(
-                f"a classifier takes images of 1 to {LARGEST_SIDE} pixels a side, not "
-                f"{shape[1]} x {shape[2]}."
+                "a classifier needs at least two classes (class_names, --classes), not "
+                f"{len(self.class_names)}: of a network with one output, name both that it tells apart."
             )
+        self.spec = str(spec)
+        self.card = plain_card(card, freeze(network))
         self.network = network
-        self.shape = shape
-        self.class_names = class_names
         self.mean: Tensor
         self.std: Tensor
-        self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1), persistent=False)
-        self.spec = spec
-        self.card = card or {}
-        self.eval().requires_grad_(False)
-        self.to(memory_format=torch.channels_last)
+        self.register_buffer("mean", torch.tensor(means).view(1, -1, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(stds).view(1, -1, 1, 1), persistent=False)
+        self.found_layout = layout
+        if layout is not None:
+            network.to(memory_format=layout)
+        self.training = False
+
+    @property
+    def layout(self) -> torch.memory_format:
+        """The order of images in memory that the network works in."""
+        if self.found_layout is None:
+            self.found_layout = choose_layout(self.network, self.normalised(noise(2, self.shape)))
+        return self.found_layout
+
+    def normalised(self, images: Images) -> Tensor:
+        """Return what the network is given of images."""
+        return (images.expand(-1, self.mean.shape[1], -1, -1) - self.mean) / self.std
 
     def forward(self, images: Images) -> Logits:
-        rgb = images.expand(-1, self.mean.shape[1], -1, -1)
-        normalised = (rgb - self.mean) / self.std
-        logits: Logits = self.network(normalised.contiguous(memory_format=torch.channels_last))
+        n_classes = len(self.class_names)
+        logits = as_table(self.outputs(images), len(images), {n_classes}, self.said)
+        if logits.shape[1] != n_classes:
+            raise InputError(misfit(self.said, logits.shape[1], self.class_names))
         return logits
+
+    def outputs(self, images: Images) -> object:
+        """Return what the network gives, as it gives it."""
+        if images.ndim != 4 or not images.is_floating_point():
+            raise InputError(
+                "a classifier takes images in [0, 1] as floating-point numbers (N, C, H, W), not "
+                f"{quoted(images.dtype)} {tuple(images.shape)}."
+            )
+        normalised = self.normalised(images).contiguous(memory_format=self.layout)
+        return call(self.said, self.network, normalised)
+
+    @property
+    def said(self) -> str:
+        """What sentences call it."""
+        return "the model" if self.spec == UNNAMED else quoted(self.spec, 160)
+
+    def check(self) -> None:
+        """Run it on batches of one, two and three images.
+
+        Raises:
+            InputError: If it cannot take them, or gives no row of logits for each.
+        """
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            for n in BATCHES:
+                self(noise(n, self.shape))
 
     def attacked(self, images: Images, clean: Images) -> Logits:
         """Return the logits of images that an attack learns on; `clean` is what they were before it."""
@@ -97,7 +159,7 @@ class Classifier(nn.Module):
         """
         if name not in self.class_names:
             raise InputError(
-                f"{name!r} is not a class of the model: it has {', '.join(self.class_names)}."
+                f"{quoted(repr(name))} is not a class of the model: it has {listed(self.class_names)}."
             )
         return self.class_names.index(name)
 
@@ -106,9 +168,27 @@ class Classifier(nn.Module):
         """Digest of the network's weights."""
         digest = hashlib.sha256()
         for name, tensor in sorted(self.network.state_dict().items()):
-            digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
-            digest.update(tensor.contiguous().cpu().flatten().view(torch.uint8).numpy().tobytes())
+            try:
+                digest.update(content(name, tensor))
+            except (TypeError, ValueError, RuntimeError, NotImplementedError) as error:
+                raise InputError(
+                    f"{self.said} keeps {quoted(name)}, which is no plain tensor, in its state_dict: it "
+                    "has no digest. Give it in float32, without quantised or packed layers."
+                ) from error
         return digest.hexdigest()
+
+
+def content(name: str, value: object) -> bytes:
+    """Return an entry of a state_dict as bytes: a tensor, or what JSON can hold."""
+    if not isinstance(value, Tensor):
+        return f"{name} {json.dumps(value, sort_keys=True)}".encode()
+    values = value.contiguous().cpu().flatten().view(torch.uint8).numpy().tobytes()
+    return f"{name} {tuple(value.shape)} {value.dtype}".encode() + values
+
+
+def noise(n: int, shape: Shape) -> Images:
+    """Make images of noise, the same each time."""
+    return torch.rand(n, *shape, generator=torch.Generator().manual_seed(0))
 
 
 def decide(logits: Logits) -> Labels:
@@ -140,7 +220,7 @@ class Passes:
 @contextmanager
 def count_passes(classifier: Classifier) -> Iterator[Passes]:
     """Count image passes while the context is open."""
-    passes = Passes()
+    passes, _ = Passes(), classifier.layout  # which is found out by passes of its own
 
     def backward(grad: Tensor) -> None:
         passes.backward += len(grad)

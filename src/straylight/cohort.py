@@ -14,15 +14,20 @@ from straylight.formats.arrays import NPZ, from_array, load_arrays, load_pair, o
 from straylight.formats.containers import Container, is_container, open_container
 from straylight.formats.hub import HF
 from straylight.formats.hubrows import open_labelled
+from straylight.formats.lookup import Lookup
 from straylight.formats.manifest import read_manifest
 from straylight.formats.medmnist import MEDMNIST, load_medmnist
-from straylight.formats.pictures import find_pictures
 from straylight.formats.reading import Reading
+from straylight.formats.regular import check_regular
 from straylight.formats.selection import collect, read_pictures
+from straylight.formats.splits import check_no_splits
+from straylight.formats.survey import find_pictures, first_of
 from straylight.formats.tables import PARQUET
 from straylight.images import ImageSet, Skipped
-from straylight.labels import names_in, number_array, number_names, numerals
+from straylight.labelarrays import names_in, number_array
+from straylight.labels import number_names, numerals
 from straylight.multilabel import Names, findings_of
+from straylight.numerals import numbers_in
 from straylight.tensors import Labels, Shape
 
 
@@ -42,6 +47,11 @@ class Cohort:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def counts(self) -> dict[str, int]:
+        """Return how many images each class has."""
+        found = torch.bincount(self.labels, minlength=len(self.class_names)).tolist()
+        return dict(zip(self.class_names, found, strict=True))
 
 
 def load_cohort(
@@ -72,14 +82,17 @@ def load_cohort(
     """
     reading = reading or Reading()
     if str(spec).startswith(MEDMNIST):
-        return from_arrays(load_medmnist(str(spec)), shape, class_names, str(spec))
+        return from_arrays(load_medmnist(str(spec)), shape, class_names, str(spec), reading)
     if str(spec).startswith(HF):
         return from_hub(str(spec), shape, class_names, reading)
     file, _, split = str(spec).partition(f"{NPZ}:")
     if split:
+        check_regular(Path(file + NPZ))
         arrays = load_arrays(Path(file + NPZ))
-        return from_arrays(of_split(arrays, split, str(spec)), shape, class_names, str(spec))
+        of_part = of_split(arrays, split, str(spec))
+        return from_arrays(of_part, shape, class_names, str(spec), reading)
     path = Path(spec)
+    check_regular(path)
     if is_container(path):
         with open_container(path) as container:
             return from_class_folders(container, shape, class_names, reading)
@@ -91,7 +104,7 @@ def load_cohort(
         return from_manifest(path, shape, class_names, reading)
     if path.suffix in {NPZ, ".npy"}:
         arrays = load_arrays(path) if path.suffix == NPZ else load_pair(path)
-        return from_arrays(arrays, shape, class_names, str(path))
+        return from_arrays(arrays, shape, class_names, str(path), reading)
     raise InputError(
         f"{path} is no folder, archive (.zip, .tar), manifest (.csv, .parquet), .npz or .npy file: give "
         "the labelled images as one of them."
@@ -101,20 +114,34 @@ def load_cohort(
 def from_class_folders(
     container: Container, shape: Shape, class_names: Names | None, reading: Reading
 ) -> Cohort:
-    """Read ``<class>/**/<image>``."""
-    files = [name for name in find_pictures(container, dicom=True) if "/" in name]
+    """Read ``<class>/**/<image>``.
+
+    Raises:
+        InputError: If there are no images in class folders, if the folders are parts of a data set, or if
+            links put one image into two classes.
+    """
+    found = find_pictures(container, dicom=True)
+    files = [name for name in found.names if "/" in name]
     if not files:
         raise InputError(
             f"{container.spec} has no image in class folders: expected "
-            f"{container.spec}/CLASS/image.png."
+            f"{container.spec}/CLASS/image.png{first_of(found.skipped)}."
         )
-    labels = [name.partition("/")[0] for name in files]
+    check_no_splits(container.spec, files, class_names)
+    for name, first in container.twice.items():
+        if name.partition("/")[0] != first.partition("/")[0]:
+            raise InputError(
+                f"{container.spec}: {quoted(name)} is the same as {quoted(first)}, by a link: give each "
+                "image one class."
+            )
+    loose = tuple(Skipped(quoted(n), "in no class folder") for n in found.names if "/" not in n)
     return from_files(
-        *(container, files, labels),
+        *(container, files, [name.partition("/")[0] for name in files]),
         spec=container.spec,
         shape=shape,
         class_names=class_names,
         reading=reading,
+        skipped=(*loose, *found.skipped),
     )
 
 
@@ -122,25 +149,43 @@ def from_manifest(
     manifest: Path, shape: Shape, class_names: Names | None, reading: Reading
 ) -> Cohort:
     """Read the files that a table names."""
-    lists = bool(findings_of(class_names))
-    rows = read_manifest(manifest, reading.file, reading.label, may_be_empty=lists)
     root = Path(reading.root) if reading.root else manifest.parent
+    rows = read_manifest(
+        *(manifest, reading.file, reading.label),
+        may_be_empty=bool(findings_of(class_names)),
+        classes=class_names,
+        root=root,
+    )
     if not is_container(root):
+        check_regular(root)
         raise InputError(f"{root} is no folder or archive: give --reading root=FOLDER.")
     with open_container(root) as container:
+        lookup, lines = Lookup(container), dict[str, int]()
+        files, labels, left_out = [], [], []
         for row in rows:
-            if not container.has(row.file):
+            try:
+                file = lookup.find(row.file)
+            except LookupError as error:
+                raise InputError(f"{manifest}, line {row.number}: {error}.") from None
+            if lines.setdefault(file, row.number) != row.number:
                 raise InputError(
-                    f"{manifest}, line {row.number}: the file {quoted(row.file)} does not exist in "
-                    f"{root}."
+                    f"{manifest}, line {row.number}: {quoted(row.file)} is the file {quoted(file)} of line "
+                    f"{lines[file]}: name each file once."
                 )
-        files, labels = [row.file for row in rows], [row.label for row in rows]
+            if row.left_out:
+                left_out.append(Skipped(quoted(file), row.left_out))
+            else:
+                files.append(file)
+                labels.append(row.label)
+        if not files:
+            raise InputError(f"{manifest} has no image with one label{first_of(tuple(left_out))}.")
         return from_files(
             *(container, files, labels),
             spec=str(manifest),
             shape=shape,
             class_names=class_names,
             reading=reading,
+            skipped=tuple(left_out),
         )
 
 
@@ -150,9 +195,13 @@ def from_hub(spec: str, shape: Shape, class_names: Names | None, reading: Readin
         images, kept = collect(rows.chosen, shape, reading)
     numbered = [label for label in rows.labels if isinstance(label, int)]
     names = class_names or rows.class_names or numerals(max(numbered, default=0))
-    if numbered and not 0 <= min(numbered) <= max(numbered) < len(names):
+    by_name = rows.class_names is None and numbers_in(names) is not None
+    if numbered and not by_name and not 0 <= min(numbered) <= max(numbered) < len(names):
         raise InputError(f"{spec} has labels outside 0..{len(names) - 1}, the model's classes.")
-    labels = [names[label] if isinstance(label, int) else label for label in rows.labels]
+    labels = [
+        (str(label) if by_name else names[label]) if isinstance(label, int) else label
+        for label in rows.labels
+    ]
     told = number_names(labels, names if numbered else class_names or rows.class_names, spec)
     stay = [place for place, row in enumerate(kept) if row in told.numbers]
     left_out = tuple(Skipped(f"row {row}", reason) for row, reason in told.left_out.items())
@@ -170,18 +219,24 @@ def from_files(
     shape: Shape,
     class_names: Names | None,
     reading: Reading,
+    skipped: tuple[Skipped, ...] = (),
 ) -> Cohort:
     """Decode files, leaving out those that cannot be read or have no one label."""
     told = number_names(labels, class_names, spec)
     chosen = list(told.numbers)
-    images, kept = read_pictures(container, [files[k] for k in chosen], shape, spec, reading)
+    wanted = [files[k] for k in chosen]
+    images, kept = read_pictures(container, wanted, shape, spec, reading, skipped=skipped)
     left_out = tuple(Skipped(quoted(files[k]), reason) for k, reason in told.left_out.items())
     numbers = torch.tensor([told.numbers[chosen[item]] for item in kept])
     return Cohort(replace(images, skipped=images.skipped + left_out), numbers, told.class_names)
 
 
 def from_arrays(
-    arrays: dict[str, NDArray[Any]], shape: Shape, class_names: Names | None, spec: str
+    arrays: dict[str, NDArray[Any]],
+    shape: Shape,
+    class_names: Names | None,
+    spec: str,
+    reading: Reading,
 ) -> Cohort:
     """Take the arrays ``images`` and ``labels``."""
     if not {"images", "labels"} <= arrays.keys():
@@ -196,7 +251,7 @@ def from_arrays(
         raise InputError(
             f"{spec} has labels of shape {labels.shape} for {len(images)} images: give one for each image."
         )
-    found = from_array(images, shape, spec)
+    found = from_array(images, shape, spec, reading, own=True)
     columns = names_in(arrays["class_names"], spec) if "class_names" in arrays else None
     told = number_array(labels, columns, class_names, spec)
     left_out = tuple(Skipped(f"image {k}", reason) for k, reason in told.left_out.items())

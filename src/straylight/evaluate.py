@@ -7,6 +7,7 @@ import torch
 from straylight.classifier import Classifier
 from straylight.cohort import Cohort
 from straylight.counts import Matrix, Score
+from straylight.errors import InputError, listed, quoted
 from straylight.tensors import Delta, Labels, as_received
 
 
@@ -23,8 +24,35 @@ class Clean:
         return cross_table(self.cohort.labels, self.predictions, len(self.cohort.class_names))
 
 
+def check_fits(classifier: Classifier, cohort: Cohort) -> None:
+    """Check that a cohort has images of the classifier's shape, and labels of its classes.
+
+    Raises:
+        InputError: If not.
+    """
+    spec, names, n = quoted(cohort.images.spec), tuple(cohort.class_names), len(cohort.images)
+    if n == 0:
+        raise InputError(f"{spec} has no images: nothing can be measured on it.")
+    if cohort.images.shape != classifier.shape:
+        raise InputError(
+            f"{spec} has images of shape {cohort.images.shape}, the classifier takes {classifier.shape}."
+        )
+    if names != classifier.class_names:
+        raise InputError(
+            f"{spec} has the classes {listed(names)}; the classifier has "
+            f"{listed(classifier.class_names)}."
+        )
+    labels = cohort.labels
+    if labels.shape != (n,) or not 0 <= int(labels.min()) <= int(labels.max()) < len(names):
+        raise InputError(
+            f"{spec} has labels of shape {tuple(labels.shape)} for {n} images of {len(names)} classes: "
+            f"one number from 0 to {len(names) - 1} is needed for each image."
+        )
+
+
 def predict_clean(classifier: Classifier, cohort: Cohort, *, batch_size: int = 64) -> Clean:
     """Predict the cohort as it is."""
+    check_fits(classifier, cohort)
     return Clean(cohort, classifier.predict_all(cohort.images, batch_size))
 
 

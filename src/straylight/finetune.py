@@ -8,13 +8,16 @@ from torch import nn
 from straylight.backbones import build_network, head_prefixes
 from straylight.classifier import Classifier
 from straylight.cohort import Cohort
-from straylight.errors import InputError, reason_of
+from straylight.errors import InputError, listed, quoted, reason_of
+from straylight.files import make_folder, sweep
+from straylight.modelcard import CARD_FILE
 from straylight.progress import Silent, Tracker
 from straylight.training.recipe import PRETRAINED, RANDOM, Recipe
-from straylight.training.run import Training
+from straylight.training.run import CHECKPOINT, Training
 from straylight.training.sampling import split
 from straylight.weights import load_weights
 
+FEWEST_CLASSES, MOST_NAMED = 2, 20
 LINEAR = 2  # dimensions of a linear layer's weight
 
 
@@ -37,13 +40,19 @@ def finetune(data: Cohort, recipe: Recipe, out: Path, tracker: Tracker | None = 
             checkpoint of other settings.
     """
     tracker = tracker or Silent()
-    if (out / "model.json").exists():
-        raise InputError(f"{out} already holds a model: give another folder, or delete it first.")
+    # With a checkpoint it was killed after the card was written, and goes on like any other.
+    if (out / CARD_FILE).exists() and not (out / CHECKPOINT).exists():
+        raise InputError(
+            f"{out} already holds a model: give another folder (--out), or delete it first."
+        )
+    announce_classes(data, tracker)
     train, validation = split(data.labels, recipe.validation, recipe.seed)
     torch.manual_seed(recipe.seed)
     network = initial_network(recipe, len(data.class_names)).to(memory_format=torch.channels_last)
     run = Training(data, recipe, train=train, validation=validation, network=network, out=out)
     check_shape(run.classifier(), recipe.backbone)
+    make_folder(out)
+    sweep(out)
     run.resume()
     tracker.start(f"training {recipe.backbone}", recipe.epochs * run.steps_per_epoch)
     tracker.advance(run.epoch * run.steps_per_epoch)
@@ -54,6 +63,23 @@ def finetune(data: Cohort, recipe: Recipe, out: Path, tracker: Tracker | None = 
     return run.save()
 
 
+def announce_classes(data: Cohort, tracker: Tracker) -> None:
+    """Report the classes and how many images each has, before any time is spent on them.
+
+    Raises:
+        InputError: If there is but one class.
+    """
+    counts = data.counts()
+    if len(counts) < FEWEST_CLASSES:
+        raise InputError(
+            f"{data.images.spec} has one class, {listed(counts)}: give a folder or labels of two."
+        )
+    tracker.say(
+        f"{len(data):,} images of {len(counts):,} classes: "
+        + listed((f"{quoted(name, 30)} {n:,}" for name, n in counts.items()), MOST_NAMED)
+    )
+
+
 def check_shape(classifier: Classifier, backbone: str) -> None:
     """See that a network takes images of the classifier's shape: some need a size, or a least one."""
     try:
@@ -61,7 +87,7 @@ def check_shape(classifier: Classifier, backbone: str) -> None:
     except (AssertionError, RuntimeError, ValueError) as error:
         raise InputError(
             f"{backbone} cannot take images of {classifier.shape[1]} x {classifier.shape[2]} pixels "
-            f"({reason_of(error)}): give another --size."
+            f"({reason_of(error.__cause__ or error)}): give another size (--size)."
         ) from error
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from straylight.classifier import Classifier
+from straylight.classifier import Classifier, noise
 
 TOLERANCE = 1e-3  # on logits, relative to their spread
 
@@ -18,8 +18,12 @@ def fold(classifier: Classifier) -> Classifier:
     that feeds it can do itself. Which feeds which is found by one forward pass. The copy must give
     the same logits on it, to rounding; if it does not, the classifier is returned as it was.
     """
-    probe = torch.rand(2, *classifier.shape, generator=torch.Generator().manual_seed(0))
-    folded = copy.deepcopy(classifier)
+    probe, layout = noise(2, classifier.shape), classifier.layout
+    try:
+        folded = copy.deepcopy(classifier)
+    except Exception:
+        # Networks of users hold what cannot be copied: open files, locks, tensors with a history.
+        return classifier
     pairs = find_pairs(folded, probe)
     if not pairs:
         return classifier
@@ -37,7 +41,7 @@ def fold(classifier: Classifier) -> Classifier:
         )
         folded.set_submodule(name, rest_of(norm))
     folded.eval().requires_grad_(False)
-    folded.to(memory_format=torch.channels_last)
+    folded.to(memory_format=layout)
     with torch.no_grad():
         expected, found = classifier(probe), folded(probe)
     spread = float(expected.std()) + 1e-6

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from straylight.errors import InputError
+from straylight.outputs import as_table
 from straylight.tensors import Logits
 
 Kind = Literal["logits", "probabilities", "one-logit", "one-probability"]
@@ -21,37 +22,27 @@ class Head(nn.Module):
         kind: What they mean.
         finding: Of networks that say several findings: this output alone, or all of them together (see
             `strongest`).
+        n_outputs: How many there are of an image, where it is known: it tells them from what else the
+            network gives.
     """
 
     def __init__(
-        self, network: nn.Module, kind: Kind, finding: int | Literal["all"] | None = None
+        self,
+        network: nn.Module,
+        kind: Kind,
+        finding: int | Literal["all"] | None = None,
+        n_outputs: int | None = None,
     ) -> None:
         super().__init__()
         self.network, self.kind, self.finding = network, kind, finding
+        self.columns = () if n_outputs is None else (n_outputs,)
 
     def forward(self, images: Tensor) -> Logits:
-        outputs = as_table(self.network(images))
+        outputs = as_table(self.network(images), len(images), self.columns)
         if self.finding == "all":
             return strongest(outputs, self.kind)
         chosen = outputs if self.finding is None else outputs[:, self.finding, None]
         return to_logits(chosen, self.kind)
-
-
-def as_table(outputs: object) -> Tensor:
-    """Return outputs as (N, K).
-
-    Raises:
-        InputError: If they are something else.
-    """
-    if isinstance(outputs, tuple | list) and len(outputs) == 1:
-        outputs = outputs[0]
-    if not isinstance(outputs, Tensor) or outputs.ndim not in (1, 2):
-        found = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
-        raise InputError(
-            f"the model gives {found} for a batch of images: a classifier gives one row of numbers for "
-            "each image."
-        )
-    return outputs[:, None] if outputs.ndim == 1 else outputs
 
 
 def to_logits(outputs: Tensor, kind: Kind) -> Logits:
@@ -90,7 +81,7 @@ def kind_alone(kind: Kind) -> Kind:
     return alone.get(kind, kind)
 
 
-def kind_of(outputs: Tensor) -> Kind:
+def kind_of(outputs: Tensor, said: str = "the model") -> Kind:
     """Tell what outputs (N, K) of varied images mean.
 
     Rows of numbers in [0, 1] that sum to 1 are probabilities; a single number is a probability if it is
@@ -101,7 +92,7 @@ def kind_of(outputs: Tensor) -> Kind:
             network says several findings, of which one must be chosen.
     """
     if not bool(outputs.isfinite().all()):
-        raise InputError("the model gives NaN or infinity for ordinary images: check its weights.")
+        raise InputError(f"{said} gives NaN or infinity for ordinary images: check its weights.")
     within = bool(((outputs >= 0) & (outputs <= 1)).all())
     if outputs.shape[1] == 1:
         return "one-probability" if within else "one-logit"
@@ -110,7 +101,7 @@ def kind_of(outputs: Tensor) -> Kind:
     if bool(((outputs.sum(1) - 1).abs() <= TOLERANCE).all()):
         return "probabilities"
     raise InputError(
-        f"the model gives {outputs.shape[1]} numbers in [0, 1] that do not sum to 1, so several findings "
+        f"{said} gives {outputs.shape[1]} numbers in [0, 1] that do not sum to 1, so several findings "
         "for each image: choose one with --finding NAME, or --finding all, and name them all with "
         "--classes. If they are logits all the same: --head logits."
     )

@@ -4,11 +4,13 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Int64
 
 from straylight.ball import Norm, image_norms
+from straylight.ranges import ValueRange, summarise
 from straylight.tensors import Batch, Images, Pixels, Shape, from_pixels
 
 RGB = 3
@@ -23,6 +25,19 @@ class Skipped:
     reason: str
 
 
+@dataclass(frozen=True)
+class Origin:
+    """What lies behind a set of images.
+
+    Attributes:
+        kind: Whole photographs, crops of them, or drawings, which no camera took.
+        n_distinct: How many different pictures.
+    """
+
+    kind: Literal["photographs", "crops", "drawings"]
+    n_distinct: int
+
+
 @dataclass(frozen=True, eq=False)
 class ImageSet:
     """Images of one shape.
@@ -33,12 +48,16 @@ class ImageSet:
         spec: Where they came from, as the user wrote it.
         skipped: What was left out: it could not be read, or has no one label.
         rows: Which of `stored` are in the set, in its order (None: all).
+        ranges: For each of `stored`, which values became black and white (empty: not known).
+        origin: What lies behind them (None: each is a picture of its own; see `source`).
     """
 
     stored: Pixels
     spec: str
     skipped: tuple[Skipped, ...] = field(default=())
     rows: Int64[torch.Tensor, "rows"] | None = None
+    ranges: tuple[ValueRange, ...] = ()
+    origin: Origin | None = None
 
     def __len__(self) -> int:
         return len(self.stored if self.rows is None else self.rows)
@@ -65,14 +84,32 @@ class ImageSet:
 
     def digests(self) -> set[str]:
         """Digest of the decoded pixels of each image."""
+        return set(self._digests)
+
+    @cached_property
+    def _digests(self) -> frozenset[str]:
         pixels = (self.pixels_at(slice(index, index + 1)) for index in range(len(self)))
-        return {hashlib.sha256(image.numpy().tobytes()).hexdigest() for image in pixels}
+        return frozenset(hashlib.sha256(image.numpy().tobytes()).hexdigest() for image in pixels)
+
+    @property
+    def source(self) -> Origin:
+        """What lies behind the images: where that is not known, photographs, different by their pixels."""
+        return self.origin or Origin("photographs", len(self._digests))
 
     def subset(self, index: Batch) -> "ImageSet":
         """Choose images, in the order of `index`, without copying them."""
-        return ImageSet(
-            self.stored, self.spec, rows=index if self.rows is None else self.rows[index]
-        )
+        rows = index if self.rows is None else self.rows[index]
+        behind = self.origin
+        if behind is not None:
+            behind = Origin(behind.kind, min(behind.n_distinct, len(index)))
+        return ImageSet(self.stored, self.spec, rows=rows, ranges=self.ranges, origin=behind)
+
+    @property
+    def value_ranges(self) -> tuple[dict[str, Any], ...]:
+        """How the values of the images became 8 bits, one row for each way (see `summarise`)."""
+        if self.rows is None or not self.ranges:
+            return summarise(self.ranges)
+        return summarise(self.ranges[row] for row in self.rows.tolist())
 
     def pixels_at(self, index: torch.Tensor | slice) -> Pixels:
         """Return the pixels of the images at `index`, uint8 (n, C, H, W)."""

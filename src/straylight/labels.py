@@ -1,10 +1,6 @@
 """Labels: from what files say of an image to the number of its class."""
 
-from collections.abc import Sequence
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Iterable, Sequence
 
 from straylight.errors import InputError, listed, quoted
 from straylight.multilabel import (
@@ -17,6 +13,8 @@ from straylight.multilabel import (
     one_each,
     parse,
 )
+from straylight.naming import check_distinct, match_names, suggest, tidy
+from straylight.numerals import UNCERTAIN, is_nothing, numbers_in
 
 MOST_CLASSES = 2**16  # where labels alone say how many there are
 
@@ -24,84 +22,90 @@ MOST_CLASSES = 2**16  # where labels alone say how many there are
 def number_names(labels: Sequence[str], class_names: Names | None, spec: str) -> Labelled:
     """Number labels that are written out: one class each, or findings with ``|`` between them.
 
+    Names are matched as `match_names` does. Numbers that are no names count the classes.
+
     Raises:
         InputError: If a label is none of the classes, or contradicts itself.
     """
     findings = findings_of(class_names)
-    if not findings or class_names is None or f"no {findings[0]}" in labels:
+    if class_names is not None and not match_names(set(labels) - {""}, class_names):
+        given = {label for label in labels if not is_nothing(label)}
+        if given and (numbers := numbers_in(given)) is not None:
+            numbers = _places(numbers, class_names, spec)
+            values = [None if is_nothing(label) else numbers[label] for label in labels]
+            return of_numbers(values, class_names, spec)
+    if not findings or class_names is None or _is_class(f"no {findings[0]}", labels):
         index = label_index(labels, class_names, spec)
-        return Labelled(tuple(index), {i: index[label] for i, label in enumerate(labels)}, {})
-    found = [parse(label, spec) for label in labels]
-    everything = Findings().union(*found)
-    unknown = sorted(everything - set(findings))
+        return Labelled(
+            tuple(class_names or sort_names(tidy(label) for label in index)),
+            {i: index[label] for i, label in enumerate(labels)},
+            {},
+        )
+    read = {label: parse(label, spec) for label in set(labels)}
+    said = Findings().union(*read.values())
+    known = match_names(said, findings)
+    unknown = sorted(said - known.keys())
     if class_names[0] == NO_FINDING and unknown:
         raise InputError(
             f"{spec} has the finding {listed(unknown)}, which the model does not know: its findings "
-            f"are {listed(findings)}; leave such images out, or audit one finding."
+            f"are {listed(findings)}{suggest(unknown, findings)}; leave such images out, or audit one "
+            "finding."
         )
-    if class_names[0] != NO_FINDING and findings[0] not in everything:
+    if class_names[0] != NO_FINDING and not known:
         raise InputError(
-            f"{spec} has no image of {findings[0]}, only of {listed(unknown) or NO_FINDING}: write it "
-            "as the model does."
+            f"{spec} has no image of {quoted(findings[0])}, only of {listed(unknown) or NO_FINDING}: "
+            f"write it as the model does{suggest(unknown, findings)}."
         )
+    found = [Findings(known.get(name, name) for name in read[label]) for label in labels]
     return one_each(found, class_names, spec)
 
 
-def number_array(
-    labels: NDArray[Any], columns: Names | None, class_names: Names | None, spec: str
-) -> Labelled:
-    """Number labels of an array: numbers, names, one-hot rows, or one column for each finding.
+def _places(numbers: dict[str, int], class_names: Names, spec: str) -> dict[str, int]:
+    """Return the places of the classes that numbers are the names of, or else the numbers."""
+    named = numbers_in(class_names)
+    if named is None:
+        return numbers
+    places = {named[name]: place for place, name in enumerate(class_names)}
+    unknown = sorted(label for label, number in numbers.items() if number not in places)
+    if unknown:
+        raise InputError(
+            f"{spec} has the class {listed(unknown)}, which the model does not know: its classes are "
+            f"{listed(class_names)}."
+        )
+    return {label: places[number] for label, number in numbers.items()}
 
-    Args:
-        labels: (N,) or (N, columns).
-        columns: Names that the file has: of the classes, or of the columns.
-        class_names: The classifier's.
-        spec: Where they come from.
+
+def _is_class(name: str, labels: Sequence[str]) -> bool:
+    return bool(match_names(set(labels), [name]))
+
+
+def of_numbers(values: Sequence[int | None], class_names: Names, spec: str) -> Labelled:
+    """Take numbers as those of classes, or as the absence or presence of one finding.
+
+    For a classifier of one finding, CheXpert's -1 (uncertain) and empty fields are left out.
 
     Raises:
-        InputError: If they are none of these, or do not fit the classes.
+        InputError: If a number is that of no class, or no image is left.
     """
-    found = from_columns(labels, columns, class_names, spec)
-    if found is not None:
-        return found
-    labels = class_numbers(labels, spec)
-    if columns is not None:
-        class_names = check_same(list(columns), class_names, spec)
-    if not np.issubdtype(labels.dtype, np.integer):
-        return number_names(labels.tolist(), class_names, spec)
-    names = list(class_names or numerals(int(labels.max())))
-    if labels.min() < 0 or labels.max() >= len(names):
-        raise InputError(f"{spec} has labels outside 0..{len(names) - 1}, the model's classes.")
-    return Labelled(tuple(names), dict(enumerate(labels.tolist())), {})
-
-
-def from_columns(
-    labels: NDArray[Any], columns: Names | None, class_names: Names | None, spec: str
-) -> Labelled | None:
-    """Read one column for each finding; None if the columns are classes, or there is but one."""
-    findings = findings_of(class_names)
-    if not findings or class_names is None or labels.ndim != 2 or labels.shape[1] == 1:
-        return None
-    n, together = labels.shape[1], class_names[0] == NO_FINDING
-    if columns is None and n == len(findings) and together:
-        columns = findings
-    elif columns is None and n == len(class_names) and is_one_hot(labels):
-        return None
-    if columns is not None and list(columns) == list(class_names):
-        return None
-    fits = columns is not None and n == len(columns) == len(set(columns))
-    known = set(columns or ()) == set(findings) if together else findings[0] in (columns or ())
-    if columns is None or not (fits and known and is_binary(labels)):
-        named = f" named {listed(columns)}" if columns else " without names"
-        raise InputError(
-            f"{spec} has {n} columns of labels{named}; the model's findings are {listed(findings)}: "
-            "give 0 or 1 for each, and the names of the columns in the array class_names."
-        )
-    found = [
-        Findings(name for name, said in zip(columns, row, strict=True) if said)
-        for row in labels.tolist()
-    ]
-    return one_each(found, class_names, spec)
+    numbers: dict[int, int] = {}
+    left_out: dict[int, str] = {}
+    pair = len(findings_of(class_names)) == 1
+    n = len(class_names)
+    for index, value in enumerate(values):
+        if value is None:
+            left_out[index] = "its label is empty"
+        elif value == UNCERTAIN and pair:
+            left_out[index] = "uncertain (-1)"
+        elif 0 <= value < n:
+            numbers[index] = value
+        else:
+            one = " (do they count from 1?)" if value == n and 0 not in values else ""
+            raise InputError(
+                f"{spec} has labels outside 0..{n - 1}, the model's classes: {value}{one}."
+            )
+    if not numbers:
+        raise InputError(f"{spec} has no image with a label that is not empty or uncertain.")
+    return Labelled(tuple(class_names), numbers, left_out)
 
 
 def numerals(highest: int) -> list[str]:
@@ -109,58 +113,20 @@ def numerals(highest: int) -> list[str]:
     return list(map(str, range(min(highest, MOST_CLASSES - 1) + 1)))
 
 
-def names_in(array: NDArray[Any], spec: str) -> list[str]:
-    """Return an array of class names as texts."""
-    names = list(map(str, array.ravel().tolist()))
-    if array.dtype.kind != "U" or len(set(names)) < len(names):
-        raise InputError(f"{spec} has class_names that are no texts, or one of them twice.")
-    return names
-
-
-def is_binary(labels: NDArray[Any]) -> bool:
-    """Tell whether there are only zeros and ones."""
-    return labels.dtype.kind in "biuf" and bool(np.isin(labels, (0, 1)).all())
-
-
-def is_one_hot(labels: NDArray[Any]) -> bool:
-    """Tell whether each row has one 1 among zeros."""
-    return is_binary(labels) and bool((labels.sum(1) == 1).all())
-
-
-def class_numbers(labels: NDArray[Any], spec: str) -> NDArray[Any]:
-    """Return labels of one dimension: columns are squeezed, one-hot rows become numbers."""
-    if labels.ndim == 2 and labels.shape[1] > 1:
-        if not is_one_hot(labels):
-            raise InputError(
-                f"{spec} has labels of shape {labels.shape} that are not one-hot: images with several "
-                "findings are for a model of findings (--finding NAME, --finding all); give one label "
-                "for each image."
-            )
-        numbers: NDArray[Any] = labels.argmax(1)
-        return numbers
-    if labels.size != len(labels):
-        raise InputError(
-            f"{spec} has labels of shape {labels.shape}: give one label for each image."
-        )
-    if labels.dtype.kind not in "iuU":
-        raise InputError(
-            f"{spec} has labels of type {quoted(labels.dtype)}: give class numbers, names, one-hot rows, "
-            "or 0 or 1 for each finding."
-        )
-    return labels.reshape(len(labels))
-
-
 def check_same(found: list[str], class_names: Names | None, spec: str) -> Names:
-    """Return the common class names, or say how they differ."""
-    if class_names is not None and list(class_names) != found:
+    """Return the common class names as the model writes them, or say how they differ."""
+    if class_names is None:
+        return found
+    same = match_names(found, class_names)
+    if [same.get(name) for name in found] != list(class_names):
         raise InputError(
             f"{spec} has the classes {listed(found)}; the model has {listed(class_names)}."
         )
-    return found
+    return class_names
 
 
 def label_index(labels: Sequence[str], class_names: Names | None, spec: str) -> dict[str, int]:
-    """Number the classes: in the classifier's order if given, else sorted."""
+    """Number the labels by their classes: in the classifier's order if given, else sorted."""
     if class_names is None:
         several = next((label for label in labels if BETWEEN in label), None)
         if several is not None:
@@ -168,11 +134,27 @@ def label_index(labels: Sequence[str], class_names: Names | None, spec: str) -> 
                 f"{spec} has the label '{quoted(several)}': a classifier is trained on one label "
                 "for each image."
             )
-        return {name: number for number, name in enumerate(sorted(set(labels)))}
-    unknown = sorted(set(labels) - set(class_names))
+        names = {label: tidy(label) for label in set(labels)}
+        if (alike := check_distinct(names.values())) is not None:
+            raise InputError(
+                f"{spec} has the classes {alike}, which differ in upper and lower case only: perhaps "
+                "one was meant; write it in one way."
+            )
+        place = {name: number for number, name in enumerate(sort_names(names.values()))}
+        return {label: place[name] for label, name in names.items()}
+    known = match_names(set(labels), class_names)
+    unknown = sorted(set(labels) - known.keys())
     if unknown:
         raise InputError(
             f"{spec} has the class {listed(unknown) or 'of no name'}, which the model does not know: "
-            f"its classes are {listed(class_names)}."
+            f"its classes are {listed(class_names)}{suggest(unknown, class_names)}."
         )
-    return {name: number for number, name in enumerate(class_names)}
+    order = {name: number for number, name in enumerate(class_names)}
+    return {label: order[name] for label, name in known.items()}
+
+
+def sort_names(names: Iterable[str]) -> list[str]:
+    """Sort names, or, where all are whole numbers, by their values."""
+    every = sorted(set(names))
+    numbers = numbers_in(every)
+    return every if numbers is None else sorted(every, key=lambda name: (numbers[name], name))

@@ -17,3 +17,24 @@ def is_bomb(packed: int, unpacked: int) -> bool:
     (False, True, False)
     """
     return unpacked > max(HARMLESS, RATIO * packed)
+
+
+# Steps and bytes: what reading one file may take.
+READ_AGAIN = 4  # times that all its bytes may be read
+PICTURE_STEPS = 2**17  # reads of an image file: chunks, markers, blocks, directories
+DICOM_STEPS = 2**17  # reads of a DICOM file's tags and items
+FRAGMENTS = 2**16  # pieces of compressed pixels in a DICOM file
+WORK = 2**28  # pixels that may be gone through once more, such as by a further scan
+FREE_SCANS = {1: 6, 3: 10}  # of a progressive JPEG, by its components, as libjpeg writes them
+MOST_FREE_SCANS = 18  # of other numbers of components
+SEGMENTS = 2**13  # of a JPEG
+LARGEST_EXIF = 2**17  # bytes
+LARGEST_RUN_WIDTH = 2**14  # pixels of a row in a bitmap of run lengths
+PLAIN_VALUES = 2**20  # numbers written as text
+GIF_BLOCKS = 2**20
+TIFF_VALUES = 2**19  # in directories: strips and tiles
+TIFF_DIRECTORIES = 2**12
+TIFF_TAGS = 2**12  # of a directory
+J2K_TILES = 2**12
+J2K_PACKETS = 2**20
+J2K_BLOCK = 8  # log2 of the samples of the smallest block of code that is read

@@ -1,25 +1,30 @@
 """A classifier's folder: `model.safetensors`, and `model.json` that says how to build it."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import jsonschema
-from safetensors.torch import save_file
+import torch
 from torch import nn
 
 from straylight.backbones import build_network
+from straylight.bounded import digest_of_file, read_bounded
 from straylight.budget import Budget
 from straylight.classifier import Classifier
 from straylight.errors import InputError, reason_of
-from straylight.files import write_text
+from straylight.files import digests, make_folder, write_tensors, write_text
 from straylight.jsons import check_follows, misfit, parse_json
 from straylight.limits import LARGEST_SIDE
 from straylight.tensors import Shape
 from straylight.weights import load_weights
 
 SCHEMA = "straylight.model/1"
+CARD_FILE, WEIGHTS = "model.json", "model.safetensors"
+DIGEST = "model_sha256"  # in a card's training: of the bytes of the weights beside it
+LARGEST_CARD = 2**22  # bytes
 NUMBER = {"type": "number", "minimum": -1e6, "maximum": 1e6}
 CHANNELS = {"type": "array", "minItems": 1, "maxItems": 3, "items": NUMBER}
 SIDE = {"type": "integer", "minimum": 1, "maximum": LARGEST_SIDE}
@@ -79,8 +84,14 @@ class ModelCard:
         """
         return build_network(self.architecture, self.arguments, len(self.class_names))
 
-    def classifier(self, network: nn.Module, spec: str) -> Classifier:
-        """Wrap a network that was built by this card (this freezes it, in evaluation mode)."""
+    def classifier(self, network: nn.Module, spec: str, files: Iterable[Path] = ()) -> Classifier:
+        """Wrap a network that was built by this card (this freezes it, in evaluation mode).
+
+        Args:
+            network: It.
+            spec: Where it came from.
+            files: What it was read from, whose digests are kept.
+        """
         return Classifier(
             network,
             shape=self.shape,
@@ -88,7 +99,8 @@ class ModelCard:
             mean=self.mean,
             std=self.std,
             spec=spec,
-            card=vars(self),
+            card=vars(self) | {"files": digests(files)} if files else vars(self),
+            layout=torch.channels_last,  # as it was trained
         )
 
     def to_json(self) -> str:
@@ -114,12 +126,16 @@ class ModelCard:
         return cls(**fields)
 
 
-def save_classifier(folder: Path, network: nn.Module, card: ModelCard) -> None:
-    """Write `model.safetensors` and `model.json`."""
-    folder.mkdir(parents=True, exist_ok=True)
+def save_classifier(folder: Path, network: nn.Module, card: ModelCard) -> ModelCard:
+    """Write `model.safetensors`, and `model.json` with its digest; return the card as it is written."""
+    make_folder(folder)
     weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
-    save_file(weights, folder / "model.safetensors")
-    write_text(folder / "model.json", card.to_json())  # last: it says that the folder is whole
+    write_tensors(folder / WEIGHTS, weights)
+    training = card.training | {DIGEST: digest_of_file(folder / WEIGHTS)}
+    # Last: it says that the folder is whole.
+    whole = replace(card, training=training)
+    write_text(folder / CARD_FILE, whole.to_json())
+    return whole
 
 
 def load_classifier(folder: str | Path) -> Classifier:
@@ -129,13 +145,13 @@ def load_classifier(folder: str | Path) -> Classifier:
         InputError: If a file is missing, is not safetensors, or does not fit the architecture.
     """
     root = Path(folder)
-    for name in ("model.json", "model.safetensors"):
+    for name in (CARD_FILE, WEIGHTS):
         if not (root / name).is_file():
             raise InputError(
                 f"{root} has no {name}: give a folder written by 'straylight finetune'."
             )
     try:
-        card = ModelCard.from_json((root / "model.json").read_text(encoding="utf-8"))
+        card = ModelCard.from_json(read_bounded(root / CARD_FILE, LARGEST_CARD).decode("utf-8"))
     except jsonschema.ValidationError as error:
         raise InputError(
             f"{root / 'model.json'} is no Straylight model card {misfit(error)}."
@@ -149,5 +165,19 @@ def load_classifier(folder: str | Path) -> Classifier:
             network = card.build()
     except InputError as error:
         raise InputError(f"{root / 'model.json'}: {error}") from error
-    load_weights(network, root / "model.safetensors")
-    return card.classifier(network, str(folder))
+    load_weights(network, root / WEIGHTS)
+    check_weights(root, card)
+    return card.classifier(network, str(folder), [root / CARD_FILE, root / WEIGHTS])
+
+
+def check_weights(root: Path, card: ModelCard) -> None:
+    """Check that a folder's weights are those that its card was written for, if that says so.
+
+    Raises:
+        InputError: If not.
+    """
+    if DIGEST in card.training and digest_of_file(root / WEIGHTS) != card.training[DIGEST]:
+        raise InputError(
+            f"{root / WEIGHTS} is not the file that {CARD_FILE} was written for (its digest differs): "
+            "train the model again, or put the right file back."
+        )

@@ -1,24 +1,32 @@
 """Classifiers by a word: the folder that was trained here, or what users bring."""
 
+import sys
 from dataclasses import replace
-from functools import partial
+from os.path import isdir, isfile
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from straylight.classifier import Classifier
-from straylight.errors import InputError, reason_of
+from straylight.classifier import UNNAMED, Classifier
+from straylight.contract import misfit
+from straylight.errors import InputError
+from straylight.files import digests
 from straylight.heads import Head, kind_alone, kind_of
 from straylight.images import RGB
 from straylight.multilabel import ALL, choose_finding
+from straylight.outputs import as_table
 from straylight.readers import Brought, ModelOptions, read
-from straylight.tensors import Images, Shape
+from straylight.readers.function import PYTHON
+from straylight.tensors import Images, Logits, Shape
 
 __all__ = ["ModelOptions", "load_model"]
 
 ALL_MEANS = "the strongest of all that are more likely than not, or 'no finding'"
+PROBING = ("first", "second")  # classes, while it is not known what the outputs are
+PARTS = (".json", ".safetensors")  # of a folder
+EVEN = 2  # probes without structure
 NORMALISATION = (
     "--mean and --std (what it subtracts from images in [0, 1] and divides by: 0 and 1 if it takes them "
     "as they are)"
@@ -40,11 +48,29 @@ def load_model(spec: str | Path, options: ModelOptions | None = None) -> Classif
         InputError: If it is none of these, cannot be read without running its code, something is not
             said, or its outputs are no classifier's.
     """
-    options, text = options or ModelOptions(), str(spec)
+    options, text = (options or ModelOptions()).plain(), str(spec)
     brought = read(text, options)
     if isinstance(brought, Classifier):
-        return unchanged(brought, options, text)
-    return wrap(brought, options, text)
+        classifier, files = unchanged(brought, options, text), files_of(text)
+    else:
+        classifier = wrap(brought, options, text)
+        weights = (Path(options.weights),) if options.weights else ()
+        files = [*files_of(text), *weights, *brought.files]
+    if files:
+        classifier.card.setdefault("files", digests(files))
+    return classifier
+
+
+def files_of(spec: str) -> list[Path]:
+    """List the files that a word stands for: itself, those of a folder, or the module of a function."""
+    if spec.startswith(PYTHON):
+        module = sys.modules.get(spec.removeprefix(PYTHON).partition(":")[0])
+        source = getattr(module, "__file__", None)
+        return [Path(source)] if source and isfile(source) else []
+    if isdir(spec):
+        found = (path for path in sorted(Path(spec).iterdir()) if path.suffix in PARTS)
+        return [path for path in found if path.is_file()]
+    return [Path(spec)] if isfile(spec) else []
 
 
 def unchanged(classifier: Classifier, options: ModelOptions, spec: str) -> Classifier:
@@ -53,6 +79,9 @@ def unchanged(classifier: Classifier, options: ModelOptions, spec: str) -> Class
         raise InputError(
             f"{spec} says its classes, size and normalisation itself: leave the options away."
         )
+    if classifier.spec == UNNAMED:
+        classifier.spec = spec
+    classifier.check()
     return classifier
 
 
@@ -64,19 +93,11 @@ def wrap(brought: Brought, options: ModelOptions, spec: str) -> Classifier:
     require(spec, classes, size, mean, std)
     shape: Shape = (1 if options.grey or len(mean) == 1 else RGB, size, size)
 
-    make = partial(Classifier, shape=shape, mean=mean, std=std, spec=spec)
-    try:
-        with torch.no_grad():
-            outputs = make(Head(brought.network, "logits"), class_names=())(probes(shape))
-    except InputError:
-        raise
-    except Exception as error:
-        # Networks of other libraries and of users raise what they like.
-        raise InputError(
-            f"{spec} cannot take images of shape {shape}: {reason_of(error)}."
-        ) from error
-    named = replace(options, classes=classes)
-    head, names = head_of(brought.network, outputs, named, spec)
+    frame = Classifier(
+        brought.network, shape=shape, class_names=PROBING, mean=mean, std=std, spec=spec
+    )
+    outputs = table_of(frame, len(classes))
+    head, names = head_of(brought.network, outputs, replace(options, classes=classes), spec)
     card: dict[str, Any] = {"head": head.kind, "mean": mean, "std": std}
     if options.finding:
         card["finding"] = options.finding if options.finding != ALL else ALL_MEANS
@@ -84,7 +105,57 @@ def wrap(brought: Brought, options: ModelOptions, spec: str) -> Classifier:
         card["notes"] = list(brought.notes)
     if brought.architecture:
         card |= {"architecture": brought.architecture, "arguments": brought.arguments}
-    return make(head, class_names=names, card=card)
+    if notes := [*brought.notes, *frame.card.get("notes", ())]:
+        card["notes"] = notes
+    classifier = Classifier(
+        head,
+        shape=shape,
+        class_names=names,
+        mean=mean,
+        std=std,
+        spec=spec,
+        card=card,
+        layout=frame.layout,
+    )
+    classifier.check()
+    return classifier
+
+
+def table_of(frame: Classifier, n_classes: int) -> Logits:
+    """Return the outputs of a network for the probes: those of noise, and of even images if finite.
+
+    Raises:
+        InputError: If it cannot take them, or gives no table.
+    """
+    columns = {1, 2} if n_classes == 2 else {n_classes}
+    images = probes(frame.shape)
+    with torch.no_grad():
+        try:
+            outputs = as_table(frame.outputs(images), len(images), columns, frame.said)
+        except InputError:
+            check_channels(frame)
+            raise
+    finite = outputs.isfinite().all(1)
+    # Networks that divide by the deviation of each image have no answer to one that has none.
+    return outputs[finite] if bool(finite[EVEN:].all()) else outputs
+
+
+def check_channels(frame: Classifier) -> None:
+    """Raise what is wrong of a network that takes images of another number of channels."""
+    other = RGB if frame.mean.shape[1] == 1 else 1
+    try:
+        again = Classifier(
+            frame.network, shape=(other, *frame.shape[1:]), class_names=PROBING, mean=0.0, std=1.0
+        )
+        again.outputs(probes(again.shape))
+    except InputError:
+        return
+    said = (
+        "images of one channel, so one number is needed for mean and std (--mean, --std), not three"
+        if other == 1
+        else "RGB images, so three numbers are needed for mean and std (--mean, --std), not one"
+    )
+    raise InputError(f"{frame.said} takes {said}.")
 
 
 def require(
@@ -113,20 +184,17 @@ def head_of(
     if options.finding:
         finding, names = choose_finding(options.finding, names, n, spec)
         alone = outputs.reshape(-1, 1)
-        kind = kind_of(alone) if options.head == "auto" else kind_alone(options.head)
-        return Head(network, kind, finding), names
-    kind = kind_of(outputs) if options.head == "auto" else options.head
-    if len(names) != max(2, outputs.shape[1]):
-        raise InputError(
-            f"{spec} has {n} outputs, but {len(names)} classes are named: {', '.join(names)}."
-        )
-    return Head(network, kind), names
+        kind = kind_of(alone, spec) if options.head == "auto" else kind_alone(options.head)
+        return Head(network, kind, finding, n), names
+    kind = kind_of(outputs, spec) if options.head == "auto" else options.head
+    if len(names) != max(2, n):
+        raise InputError(misfit(spec, n, names, hint=False))
+    return Head(network, kind, n_outputs=n), names
 
 
 def probes(shape: Shape) -> Images:
     """Make varied images: black, white, and noise of six brightnesses."""
     noise = torch.rand(6, *shape, generator=torch.Generator().manual_seed(0))
     levels = torch.linspace(0.1, 0.9, 6).view(-1, 1, 1, 1)
-    return torch.cat(
-        [torch.zeros(1, *shape), torch.ones(1, *shape), (levels + noise - 0.5).clamp(0, 1)]
-    )
+    even = [torch.zeros(1, *shape), torch.ones(1, *shape)]
+    return torch.cat([*even, (levels + noise - 0.5).clamp(0, 1)])

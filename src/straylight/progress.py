@@ -1,12 +1,17 @@
 """Progress: bars on a terminal, a line now and then in a log, silence in a library."""
 
+import functools
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol, runtime_checkable
+from importlib.util import find_spec
+from typing import ParamSpec, Protocol, TypeVar, cast, runtime_checkable
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 @runtime_checkable
@@ -72,6 +77,13 @@ class Lines:
         say(self.console, line)
 
 
+def can_draw(console: Console) -> bool:
+    """Return whether bars can be drawn: on a terminal, or in a notebook that has widgets."""
+    if console.is_jupyter:
+        return find_spec("ipywidgets") is not None and find_spec("IPython") is not None
+    return console.is_terminal
+
+
 def say(console: Console, line: str) -> None:
     """Print a line as it is."""
     console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -80,8 +92,9 @@ def say(console: Console, line: str) -> None:
 @contextmanager
 def progress(console: Console) -> Iterator[Tracker]:
     """Show progress on `console` while the context is open."""
-    if not console.is_terminal:
-        yield Lines(console)
+    if not can_draw(console):
+        # Rich would draw each line of a notebook as a table of its own.
+        yield Lines(Console(stderr=True, force_jupyter=False) if console.is_jupyter else console)
         return
     columns = (
         TextColumn("{task.description:<34}", markup=False),
@@ -94,3 +107,17 @@ def progress(console: Console) -> Iterator[Tracker]:
     )
     with Progress(*columns, console=console) as display:
         yield Bars(display)
+
+
+def shown(work: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a function that takes a `tracker`: without one, its progress is shown on stderr."""
+
+    @functools.wraps(work)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        if kwargs.get("tracker") is not None:
+            return work(*args, **kwargs)
+        with progress(Console(stderr=True)) as tracker:
+            settings = cast(dict[str, object], kwargs) | {"tracker": tracker}
+            return work(*args, **settings)  # type: ignore[arg-type]
+
+    return call

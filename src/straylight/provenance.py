@@ -7,7 +7,6 @@ import platform
 import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,12 @@ import torch
 
 from straylight.ball import Ball
 from straylight.classifier import Classifier, Passes
+from straylight.code import code, code_of, versions
 from straylight.cohort import Cohort
 from straylight.errors import quoted
 from straylight.evaluate import Clean
 from straylight.files import read_delta, write_array
+from straylight.identity import identity_of_classifier, identity_of_cohort
 from straylight.images import ImageSet
 from straylight.ledger import ADAPTED, EXAMPLES, PHOTOGRAPHS
 from straylight.plan import Plan
@@ -38,17 +39,20 @@ def fingerprint(
     *,
     training: ImageSet | None = None,
     public: Classifier | None = None,
+    keep_predictions: bool = False,
 ) -> str:
     """Digest of everything that determines an audit's figures on one machine."""
+    attacks = {type(method.attack) for method in (*plan.untargeted, *plan.targeted)}
     parts = {
         "plan": plan.settings(),
-        "model": classifier.sha256,
+        "attacks": code_of(*attacks),
+        "model": identity_of_classifier(classifier),
         "natural": photographs.sha256,
-        "cohort": cohort.images.sha256,
-        "labels": hashlib.sha256(cohort.labels.numpy().tobytes()).hexdigest(),
+        "cohort": identity_of_cohort(cohort),
         "training": None if training is None else training.sha256,
-        "public": None if public is None else public.sha256,
-        "versions": versions(),
+        "public": None if public is None else identity_of_classifier(public),
+        "predictions": keep_predictions,
+        "code": code(),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
@@ -70,8 +74,8 @@ def describe_model(classifier: Classifier) -> ModelInfo:
 def describe_natural(
     photographs: ImageSet, folder: Path, adapted: dict[str, Any] | None
 ) -> NaturalInfo:
-    """Say what the attacks were made from, and keep a few photographs for the report."""
-    write_array(folder / PHOTOGRAPHS, photographs.pixels_at(slice(N_EXAMPLES)).numpy())
+    """Describe what the attacks were made from, and keep a few photographs for the report."""
+    sha256 = write_array(folder / PHOTOGRAPHS, photographs.pixels_at(slice(N_EXAMPLES)).numpy())
     return NaturalInfo(
         spec=quoted(photographs.spec, LONGEST_SPEC),
         n=len(photographs),
@@ -79,18 +83,22 @@ def describe_natural(
         skipped=skipped(photographs),
         examples=PHOTOGRAPHS,
         adapted=adapted,
+        examples_sha256=sha256,
+        kind=photographs.source.kind,
+        n_distinct=photographs.source.n_distinct,
     )
 
 
 def describe_adapted(
     found: Adapted, settings: Adaptation, passes: Passes, seconds: float, folder: Path
 ) -> dict[str, Any]:
-    """Say what was made of the photographs, and keep a few for the report."""
-    write_array(folder / ADAPTED, found.images.pixels_at(slice(N_EXAMPLES)).numpy())
+    """Describe what was made of the photographs, and keep a few for the report."""
+    sha256 = write_array(folder / ADAPTED, found.images.pixels_at(slice(N_EXAMPLES)).numpy())
     return {
         "n": len(found.images),
         "sha256": found.images.sha256,
         "examples": ADAPTED,
+        "examples_sha256": sha256,
         "statistic": found.statistic,
         "distance_before": found.distance_before,
         "distance_after": found.distance_after,
@@ -114,6 +122,7 @@ def describe_cohort(clean: Clean, note: str, examples: dict[str, Any] | None) ->
         clean_confusion=clean.confusion,
         note=note,
         examples=examples,
+        value_ranges=images.value_ranges or None,
     )
 
 
@@ -125,11 +134,12 @@ def keep_examples(
     share = -(-N_EXAMPLES // len(names))
     members = [(clean.cohort.labels == c).nonzero().flatten()[:share] for c in range(len(names))]
     chosen = torch.cat(members)[:N_EXAMPLES]
-    write_array(folder / EXAMPLES, images.pixels_at(chosen).numpy())
-    delta = read_delta(folder / attack.file)
+    sha256 = write_array(folder / EXAMPLES, images.pixels_at(chosen).numpy())
+    delta = read_delta(folder / attack.file, attack.sha256)
     attacked = classifier.predict(as_received(images.images(chosen) + delta))
     return {
         "file": EXAMPLES,
+        "sha256": sha256,
         "perturbation": attack.name,
         "labels": [names[c] for c in clean.cohort.labels[chosen].tolist()],
         "clean": [names[c] for c in clean.predictions[chosen].tolist()],
@@ -143,8 +153,8 @@ def describe_budget(plan: Plan, ball: Ball, classifier: Classifier) -> Budget:
     return Budget(ball.norm, plan.zeta, ball.eps, ball.eps / spread * LEVELS)
 
 
-def describe_environment(command: str) -> dict[str, Any]:
-    """Say what the figures were made with."""
+def describe_environment(command: str, fingerprint: str) -> dict[str, Any]:
+    """Describe what the figures were made with."""
     return versions() | {
         "python": platform.python_version(),
         "platform": platform.system() + " " + platform.machine(),
@@ -152,6 +162,7 @@ def describe_environment(command: str) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "peak_memory_mib": peak_memory(),
         "command": command,
+        "fingerprint": fingerprint,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
@@ -164,11 +175,6 @@ def peak_memory() -> int | None:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak // (2**20 if sys.platform == "darwin" else 2**10)
-
-
-def versions() -> dict[str, str]:
-    """Versions of what computes."""
-    return {name: version(name) for name in ("straylight", "torch", "timm", "numpy", "pillow")}
 
 
 def skipped(images: ImageSet) -> tuple[dict[str, Any], ...]:

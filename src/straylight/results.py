@@ -1,14 +1,13 @@
 """The result of an audit: frozen counts, and JSON both ways."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
 from straylight.ball import Norm
 from straylight.counts import Matrix, Score, matrix
-from straylight.jsons import check_follows
+from straylight.errors import InputError
 from straylight.preflight import Finding
-from straylight.schema import SCHEMA, Json, check_consistent, json_schema
+from straylight.schema import SCHEMA, Json, check_consistent, check_form
 
 
 @dataclass(frozen=True)
@@ -34,6 +33,9 @@ class NaturalInfo:
             ``n``, ``sha256``, a file of ``examples``, the ``statistic`` (see `Adapted`),
             ``distance_before`` and ``distance_after`` by it, the ``style``, ``settings``,
             ``n_forward``, ``n_backward`` and ``seconds``. Its cost is not in that of the attacks.
+        examples_sha256: Digest of the file of examples (empty: an older audit, which did not record it).
+        kind: ``photographs``, ``crops`` of some, or ``drawings`` (None: an older audit).
+        n_distinct: How many different pictures lie behind them (None: an older audit).
     """
 
     spec: str
@@ -42,6 +44,9 @@ class NaturalInfo:
     skipped: tuple[Json, ...]
     examples: str
     adapted: Json | None = None
+    examples_sha256: str = ""
+    kind: str | None = None
+    n_distinct: int | None = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,9 @@ class CohortInfo:
         note: What a reader must know of the images, such as that they are synthetic.
         examples: A few of the images, if the user let them be shown: ``file`` (uint8, NCHW),
             ``labels``, predictions ``clean`` and ``attacked``, and the name of the ``perturbation``.
+        value_ranges: How the values of the images became 8 bits: for each way ``how``, the number ``n``,
+            and the least and greatest of the values that became black (``darkest``) and white
+            (``lightest``). None: an older audit, which did not say.
     """
 
     spec: str
@@ -63,6 +71,7 @@ class CohortInfo:
     clean_confusion: Matrix
     note: str
     examples: Json | None
+    value_ranges: tuple[Json, ...] | None = None
 
     @property
     def clean(self) -> Score:
@@ -109,6 +118,9 @@ class Perturbation:
         file: Its `.npy`, float32 (1, C, H, W), relative to the audit's folder.
         curve: The attack on its way, if asked for: ``images_seen``, ``model_passes``, ``seconds`` and
             ``n_fooled`` at some points. Nothing is chosen by it.
+        sha256: Digest of the file (empty: an older audit, which did not record it).
+        n_distinct_seen: Different photographs (or views of `source`) looked at (None: a control, or an
+            older audit).
     """
 
     name: str
@@ -128,10 +140,12 @@ class Perturbation:
     linf: float
     file: str
     curve: tuple[Json, ...] = ()
+    sha256: str = ""
+    n_distinct_seen: int | None = None
 
     def to_json(self, class_names: tuple[str, ...]) -> Json:
         """Return the counts with the rates derived from them."""
-        fields = {key: value for key, value in vars(self).items() if key != "score"}
+        fields = {key: value for key, value in known(self).items() if key != "score"}
         found = self.score
         target = None if self.target is None else class_names.index(self.target)
         hit = None if target is None else found.hit(target)
@@ -160,10 +174,35 @@ class Perturbation:
     @classmethod
     def from_json(cls, data: Json) -> "Perturbation":
         """Read the counts back; rates are derived anew."""
-        names = [name for name in cls.__dataclass_fields__ if name != "score"]
+        names = [name for name in cls.__dataclass_fields__ if name != "score" and name in data]
         score = Score(matrix(data["confusion"]), matrix(data["transitions"]), data["n_fooled_raw"])
         fields = {name: data[name] for name in names} | {"curve": tuple(data["curve"])}
         return cls(**fields, score=score)
+
+
+CELLS = (str, int, float, type(None))  # what fits into one cell of a table
+
+
+def flat(item: Json) -> Json:
+    """Write a perturbation as one row: its method by name, intervals as two columns."""
+    row: Json = {}
+    for key, value in item.items():
+        if key.endswith("_ci95"):
+            row[f"{key}_low"], row[f"{key}_high"] = value or (None, None)
+        elif key == "method":
+            row[key] = value["name"]
+        elif isinstance(value, CELLS):
+            row[key] = value
+    return row
+
+
+# Fields that older audits do not have.
+LATER = ("kind", "n_distinct", "n_distinct_seen", "value_ranges", "sha256", "examples_sha256")
+
+
+def known(part: NaturalInfo | CohortInfo | Perturbation) -> Json:
+    """Return the fields of a part, without those that an older audit does not have."""
+    return {k: v for k, v in vars(part).items() if v not in (None, "") or k not in LATER}
 
 
 @dataclass(frozen=True)
@@ -192,8 +231,8 @@ class Audit:
         return {
             "schema": SCHEMA,
             "model": vars(self.model),
-            "natural": vars(self.natural),
-            "cohort": vars(self.cohort)
+            "natural": known(self.natural),
+            "cohort": known(self.cohort)
             | {
                 "counts": {
                     name: sum(row)
@@ -207,6 +246,24 @@ class Audit:
             "environment": self.environment,
         } | found
 
+    def to_pandas(self) -> Any:  # noqa: ANN401 (pandas is not required)
+        """Return a `pandas.DataFrame` with a row for each perturbation.
+
+        The columns are those of ``perturbations`` in `audit.json`, with their rates; an interval is two
+        columns, ``..._low`` and ``..._high``, and what is a table of its own (confusions, settings, the
+        curve) is left out.
+
+        Raises:
+            InputError: If pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError as error:
+            raise InputError("to_pandas needs pandas: pip install pandas.") from error
+        return pandas.DataFrame(
+            [flat(item.to_json(self.model.class_names)) for item in self.perturbations]
+        )
+
     @classmethod
     def from_json(cls, data: Any) -> "Audit":  # noqa: ANN401
         """Read an audit back.
@@ -215,9 +272,11 @@ class Audit:
             jsonschema.ValidationError: If it does not follow the published schema.
             ValueError: If its parts contradict each other.
         """
-        check_follows(data, json_schema())
+        check_form(data)
         check_consistent(data)
-        data = json.loads(json.dumps(data))
+        data = {
+            key: dict(value) if isinstance(value, dict) else value for key, value in data.items()
+        }
         for part in ("counts", "clean_accuracy", "clean_accuracy_ci95"):
             del data["cohort"][part]
         data["cohort"]["clean_confusion"] = matrix(data["cohort"]["clean_confusion"])
@@ -225,6 +284,8 @@ class Audit:
             data[part][name] = tuple(data[part][name])
         for part in ("natural", "cohort"):
             data[part]["skipped"] = tuple(data[part]["skipped"])
+        if "value_ranges" in data["cohort"]:
+            data["cohort"]["value_ranges"] = tuple(data["cohort"]["value_ranges"])
         found = data.get("preflight")
         return cls(
             model=ModelInfo(**data["model"]),

@@ -1,13 +1,26 @@
-"""The published form of `audit.json`, and what no schema can say."""
+"""The published form of `audit.json`, and what a schema cannot say."""
 
 import json
+from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from jsonschema import ValidationError
+
+from straylight.errors import quoted
+from straylight.jsons import check_follows, check_free_form
+from straylight.limits import LARGEST_SIDE
+
 SCHEMA = "straylight.audit/1"
+MOST_IMAGES = 2**53 - 1
+MOST_PIXELS = LARGEST_SIDE**2
+MOST_SKIPPED = 1_000_000
+MOST_PERTURBATIONS = 2048
+LONGEST_NAME = 4096
 
 Json = dict[str, Any]
+Place = tuple[str | int, ...]
 
 
 @cache
@@ -18,8 +31,100 @@ def json_schema() -> Json:
     return schema
 
 
+def check_form(data: Any) -> None:  # noqa: ANN401
+    """Check that data follow the published schema.
+
+    Long lists (tables, files left out) are checked here, a thousand times as fast as by the general
+    validator, which then gets the data without them.
+
+    Raises:
+        jsonschema.ValidationError: If not.
+    """
+    if not isinstance(data, dict):
+        check_follows(data, json_schema())
+        return
+    lighter = dict(data)
+    for part in ("natural", "cohort", "model"):
+        if isinstance(data.get(part), dict):
+            lighter[part] = dict(data[part])
+    perturbations = data.get("perturbations")
+    if isinstance(perturbations, list):
+        if len(perturbations) > MOST_PERTURBATIONS:
+            raise ValidationError("it has too many items", path=("perturbations",))
+        lighter["perturbations"] = [dict(p) if isinstance(p, dict) else p for p in perturbations]
+    for place, owner in bulky(lighter):
+        check_bulk(owner[str(place[-1])], place)
+        owner[str(place[-1])] = []
+    check_follows(lighter, json_schema())
+    for place, value in free(lighter):
+        check_free_form(value, place)
+
+
+def bulky(data: Json) -> Iterator[tuple[Place, Json]]:
+    """Yield the long lists of an audit: the place of each, and the object that it stands in."""
+    places = [("natural", "skipped"), ("cohort", "skipped"), ("cohort", "clean_confusion")]
+    for part, name in places:
+        owner = data.get(part)
+        if isinstance(owner, dict) and isinstance(owner.get(name), list):
+            yield (part, name), owner
+    perturbations = data.get("perturbations")
+    for number, owner in enumerate(perturbations if isinstance(perturbations, list) else ()):
+        for name in ("confusion", "transitions"):
+            if isinstance(owner, dict) and isinstance(owner.get(name), list):
+                yield ("perturbations", number, name), owner
+
+
+def check_bulk(items: list[Any], place: Place) -> None:
+    """Check a long list: files with reasons, or rows of counts.
+
+    Raises:
+        jsonschema.ValidationError: If an item is something else.
+    """
+    if len(items) > MOST_SKIPPED:
+        raise ValidationError(f"it has {len(items):,} items", path=place)
+    files = place[-1] == "skipped"
+    wrong = first_no_file(items) if files else first_no_row(items)
+    if wrong is not None:
+        form = "a file with its reason" if files else "a row of counts"
+        raise ValidationError(f"{quoted(items[wrong])} is not {form}", path=(*place, wrong))
+
+
+def first_no_file(items: list[Any]) -> int | None:
+    """Return the place of the first item that is not a file that was left out, and why."""
+    texts = (
+        type(item) is dict
+        and item.keys() == {"file", "reason"}
+        and type(item["file"]) is type(item["reason"]) is str
+        and len(item["file"]) <= LONGEST_NAME
+        and len(item["reason"]) <= LONGEST_NAME
+        for item in items
+    )
+    return next((number for number, right in enumerate(texts) if not right), None)
+
+
+def first_no_row(items: list[Any]) -> int | None:
+    """Return the place of the first item that is not a row of a table of counts."""
+    rows = (
+        type(item) is list
+        and {int}.issuperset(map(type, item))
+        and min(item, default=0) >= 0
+        and max(item, default=0) <= MOST_IMAGES
+        for item in items
+    )
+    return next((number for number, right in enumerate(rows) if not right), None)
+
+
+def free(data: Json) -> Iterator[tuple[Place, Any]]:
+    """Yield the parts of an audit whose form is free."""
+    yield ("environment",), data["environment"]
+    yield ("model", "card"), data["model"]["card"]
+    yield ("natural", "adapted"), data["natural"]["adapted"]
+    for number, item in enumerate(data["perturbations"]):
+        yield ("perturbations", number, "method"), item["method"]
+
+
 def check_consistent(data: Json) -> None:
-    """See that tables fit the classes, counts the number of images, and names each other.
+    """Check that tables fit the classes, counts the number of images, and names each other.
 
     Raises:
         ValueError: If not; the message says where.
@@ -31,11 +136,13 @@ def check_consistent(data: Json) -> None:
         tables[f"{where}/confusion"] = item["confusion"]
         tables[f"{where}/transitions"] = item["transitions"]
         if item["target"] is not None and item["target"] not in classes:
-            raise ValueError(f"{where}/target is no class")
+            raise ValueError(f"{where}/target is not a class")
         if item["n_fooled_raw"] > n:
             raise ValueError(f"{where}/n_fooled_raw exceeds the {n} images")
         if any(point["n_fooled"] > n for point in item["curve"]):
             raise ValueError(f"{where}/curve exceeds the {n} images")
+    if data["model"]["height"] * data["model"]["width"] > MOST_PIXELS:
+        raise ValueError("model/height and width are those of no image that is audited")
     for where, table in tables.items():
         if len(table) != len(classes) or any(len(row) != len(classes) for row in table):
             raise ValueError(f"{where} is not {len(classes)} x {len(classes)}")

@@ -5,6 +5,7 @@ from typing import TypeVar
 from straylight.errors import InputError, quoted
 
 T = TypeVar("T")
+LARGEST = 2**53  # of a number: no setting is larger
 
 
 def parse_settings(make: type[T], name: str, text: str) -> T:
@@ -19,13 +20,18 @@ def parse_settings(make: type[T], name: str, text: str) -> T:
         InputError: If there is no such field, or the value is not of its kind.
     """
     types: dict[str, type[int | float | str]] = {key: type(v) for key, v in vars(make()).items()}
-    values = {}
+    values: dict[str, int | float | str] = {}
     for pair in filter(None, text.split(",")):
         key, _, value = pair.partition("=")
         if key not in types:
             raise InputError(f"{name} has no setting '{quoted(key)}': it has {', '.join(types)}.")
+        if key in values:
+            raise InputError(f"{name} has the setting '{key}' twice: give it once.")
         try:
-            values[key] = types[key](value)
+            made = types[key](value)
+            if isinstance(made, int | float) and not abs(made) <= LARGEST:  # NaN is not either
+                raise ValueError
+            values[key] = made
         except ValueError:
             kind = "a whole number" if types[key] is int else "a number"
             raise InputError(f"{name}:{key} must be {kind}, not '{quoted(value)}'.") from None

@@ -8,29 +8,37 @@ from pathlib import Path
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from straylight.counts import percent
 from straylight.errors import quoted
-from straylight.report import write_report
+from straylight.ledger import REPORT
+from straylight.report.learned import weak_runs
+from straylight.report.verdict import reach_verdict
 from straylight.results import Audit
 
 
 def show(audit: Audit, folder: Path, out: Console, *, as_json: bool) -> None:
-    """Write the report and print the audit."""
-    report = write_report(folder)
+    """Print an audit and where its report is."""
     if as_json:
         print_json(out, audit.to_json())
         return
     out.print(summary_table(audit))
-    out.print(f"Report: {report}", markup=False, highlight=False, soft_wrap=True)
+    verdict = reach_verdict(audit)
+    for warning in weak_runs(audit):
+        out.print(f"Warning: {warning}", markup=False, highlight=False, soft_wrap=True)
+    line = f"Verdict: {verdict.word}." + f" {quoted(verdict.reason, 2**10)}" * bool(verdict.reason)
+    out.print(line, markup=False, highlight=False, soft_wrap=True)
+    out.print(f"Report: {folder / REPORT}", markup=False, highlight=False, soft_wrap=True)
 
 
 def summary_table(audit: Audit) -> Table:
     """Lay out the attacks, then references, and below them the best control of each kind."""
     budget = audit.budget
     zeta = "" if budget.zeta is None else f"zeta {100 * budget.zeta:g} %, "
+    meaning = "at most" if budget.norm == "linf" else "RMS"
     table = Table(
-        title=f"{budget.norm}, {zeta}{budget.eps_rms_levels:.1f} grey levels RMS; "
+        title=f"{budget.norm}, {zeta}{budget.eps_rms_levels:.1f} grey levels {meaning}; "
         f"{audit.cohort.n} images, clean accuracy {percent(audit.cohort.clean.correct.rate)} %; in %",
         title_justify="left",
         box=box.SIMPLE_HEAD,
@@ -59,12 +67,12 @@ def summary_table(audit: Audit) -> Table:
         target = None if item.target is None else names.index(item.target)
         low, high = found.fooled.ci95
         table.add_row(
-            name,
+            Text(quoted(name)),
             percent(found.fooled.rate),
             f"{100 * low:.0f}-{100 * high:.0f}",
             "" if target is None or item.role == "control" else percent(found.hit(target).rate),
             percent(found.correct.rate),
-            f"{names[found.dominant_class]} {percent(found.dominant.rate, 0)} %",
+            Text(f"{quoted(names[found.dominant_class])} {percent(found.dominant.rate, 0)} %"),
             end_section=item is made[-1],
         )
     return table

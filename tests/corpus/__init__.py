@@ -48,18 +48,40 @@ def make_corpus(seed: int = 0) -> list[Case]:
     from corpus import (
         archives,
         arrays,
+        attacks,
         audits,
+        bounds,
         findings,
+        graphs,
+        manners,
         models,
+        outputs,
         pictures,
         programs,
+        records,
         scans,
         tables,
         unfinished,
     )
 
-    families = (pictures, scans, arrays, tables, archives, models, audits, findings, unfinished)
-    families += (programs,)  # last: the others' seeds stay
+    families = (
+        pictures,
+        scans,
+        arrays,
+        tables,
+        archives,
+        models,
+        audits,
+        findings,
+        unfinished,
+        bounds,
+        programs,
+        manners,
+        attacks,
+        records,
+        outputs,
+        graphs,
+    )
     cases: list[Case] = []
     for number, family in enumerate(families):
         cases += family.cases(np.random.default_rng((seed, number)))

@@ -103,7 +103,7 @@ def broken_labels() -> dict[str, NDArray[Any]]:
         "float": np.array([0.0, 1.0, 0.5, 0.0]),
         "nan": np.full(4, np.nan),
         "complex": np.zeros(4, complex),
-        "bytes": np.array([b"dark"] * 4),
+        "bytes": np.array([b"\xff dark"] * 4),
         "dates": np.zeros(4, "datetime64[s]"),
         "structured": np.zeros(4, [("a", "i4"), ("b", "f4")]),
         "two-hot": np.ones((4, 2)),

@@ -70,7 +70,6 @@ def strange_networks() -> dict[str, bytes]:
         "pickle": b"\x80\x04\x95" + bytes(50),
         "operator": good.replace(b"MatMul", b"MatNul"),
         "name": good.replace(b"flat", b"f\x1bat", 1),
-        "text-name": good.replace(b"linear", b"\xff\xfe\x1b[3"),
     }
 
 

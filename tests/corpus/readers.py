@@ -4,6 +4,7 @@
 the seconds it took, and the peak of memory by then.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -19,23 +20,31 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
-import onnx2torch  # noqa: F401 (these take seconds to import, which are no reader's)
 import timm  # noqa: F401
 import torch
+import torch._dynamo
 import transformers.models.vit.modeling_vit  # noqa: F401
 from torch import nn
 
+from straylight.attacks import describe, parse_method, planned, snapshots
+from straylight.ball import Ball
+from straylight.classifier import Classifier
 from straylight.cohort import load_cohort
 from straylight.errors import InputError
 from straylight.files import read_delta
 from straylight.formats.dicom import DicomView
 from straylight.formats.pictures import decode
 from straylight.formats.reading import Reading
+from straylight.images import ImageSet
+from straylight.ledger import read_ledger
 from straylight.modelcard import load_classifier
 from straylight.models import ModelOptions, load_model
+from straylight.preflight import preflight, stop_on_errors
 from straylight.report import write_report
 from straylight.sources.cache import VARIABLE
 from straylight.sources.photographs import load_natural
+from straylight.study.document import Document
+from straylight.study.grid import Grid
 from straylight.training.checkpoint import read_checkpoint
 from straylight.weights import load_weights
 
@@ -46,7 +55,7 @@ Said = list[str]  # the reasons why files were skipped
 
 def picture(path: Path) -> Said:
     decode(path.read_bytes(), SHAPE)
-    decode(path.read_bytes(), (1, 8, 8), DicomView())
+    decode(path.read_bytes(), (1, 8, 8), DicomView(frame=0))
     return []
 
 
@@ -128,6 +137,16 @@ def checkpoint(path: Path) -> Said:
     return []
 
 
+def unfinished_audit(path: Path) -> Said:
+    read_ledger(path)
+    return []
+
+
+def study(path: Path) -> Said:
+    Grid(Document(path))
+    return []
+
+
 def weights(path: Path) -> Said:
     load_weights(nn.Sequential(nn.Linear(6, 2)), path)
     return []
@@ -159,6 +178,16 @@ def config(path: Path) -> Said:
     return []
 
 
+def own(path: Path) -> Said:
+    """Load the network of a module's function, and look at it on the good images."""
+    options = ModelOptions(classes=NAMES, size=8, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+    with contextlib.chdir(path.parent):
+        classifier = load_model(f"python:{path.stem}:make", options)
+    cohort = load_cohort(path.parent.parent / "good", SHAPE, NAMES)
+    stop_on_errors(preflight(classifier, cohort))
+    return []
+
+
 def card(path: Path) -> Said:
     folder = path.parent.parent / "model"
     shutil.copy(path, folder / "model.json")
@@ -170,6 +199,22 @@ def audit(path: Path) -> Said:
     folder = path.parent.parent / "audit"
     shutil.copy(path, folder / "audit.json")
     write_report(folder)
+    return []
+
+
+def attack(path: Path) -> Said:
+    """Import it, make it, and run it."""
+    method = parse_method(f"python:attacks.{path.stem}:Own")
+    describe(method.attack)
+    planned(method.attack, 4, 2)
+    images = ImageSet(torch.full((4, *SHAPE), 9, dtype=torch.uint8), "grey")
+    classifier = Classifier(
+        nn.Sequential(nn.Flatten(), nn.Linear(192, 2)), shape=SHAPE, class_names=NAMES
+    )
+    generator = torch.Generator().manual_seed(0)
+    ball = Ball("l2", 0.5)
+    made = snapshots(method.attack, classifier, images, ball, target=None, generator=generator)
+    assert all(ball.size(snapshot.delta) <= 0.5001 for snapshot in made)
     return []
 
 
@@ -198,12 +243,16 @@ READERS: dict[str, tuple[Callable[[Path], Said], type[ValueError]]] = {
     "findings": (findings, InputError),
     "caches": (cached, InputError),
     "checkpoints": (checkpoint, InputError),
+    "ledgers": (unfinished_audit, InputError),
+    "studies": (study, InputError),
     "weights": (weights, InputError),
     "networks": (network, InputError),
+    "outputs": (own, InputError),
     "cards": (card, InputError),
     "audits": (audit, InputError),
     "programs": (program, InputError),
     "configs": (config, InputError),
+    "attacks": (attack, InputError),
 }
 
 
@@ -234,6 +283,7 @@ def give(path: Path) -> dict[str, object]:
 
 def main(root: Path) -> None:
     torch.set_num_threads(1)
+    sys.dont_write_bytecode = True  # of modules in the corpus
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, used + MEMORY))
     for family in READERS:

@@ -72,7 +72,6 @@ def broken() -> dict[str, str]:
         "no-columns": "a,b\n1,2\n",
         "binary-columns": "\x1b[31m" + "x" * 5_000 + ",\0\n1,2\n",
         "many-columns": ",".join(f"column{n}" for n in range(5_000)) + "\n1,2\n",
-        "semicolons": PLAIN.replace(",", ";"),
         "no-file": WITHIN.format(""),
         "no-label": "file,label\ndark/0.png,\n",
         "few-fields": "file,label\ndark/0.png\n",

@@ -12,6 +12,7 @@ from safetensors.torch import save
 from corpus import Case, damaged
 from corpus.arrays import MARKER, claim, npy, npz
 from corpus.models import WEIGHTS, tensors
+from straylight.training.checkpoint import digest_of_all
 
 NOTHING = hashlib.sha256(b"").hexdigest()
 HISTORY = [{"loss": 0.5, "validation_accuracy": 0.75}]
@@ -63,7 +64,8 @@ def checkpoint(
     parts: dict[str, torch.Tensor] | None = None, history: object = HISTORY, text: str = ""
 ) -> bytes:
     """A checkpoint of a linear network."""
-    said = {"settings": "{}", "data": NOTHING, "history": text or json.dumps(history)}
+    said = {"identity": "{}", "history": text or json.dumps(history)}
+    said["sha256"] = digest_of_all(said, parts or PARTS)
     # Python's dictionaries keep their order, and safetensors' header does not.
     return canonical(save(parts or PARTS, said))
 

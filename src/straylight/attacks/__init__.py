@@ -1,11 +1,16 @@
-"""The catalogue of attacks and controls."""
+"""Attacks and controls: found by name, described, and run."""
 
 import hashlib
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import Any, Generic, TypeVar, cast, get_args
+from typing import Any, cast, get_args
+
+import torch
 
 from straylight.attacks.auto import Auto
+from straylight.attacks.catalogue import ATTACKS, CONTROLS, Entry
 from straylight.attacks.control import (
     Control,
     Gabor,
@@ -14,6 +19,14 @@ from straylight.attacks.control import (
     RandomSign,
     RandomSphere,
 )
+from straylight.attacks.custom import (
+    PYTHON,
+    check_attack,
+    class_name,
+    describe_custom,
+    load_custom,
+    settings_of,
+)
 from straylight.attacks.disrupt import Disrupt
 from straylight.attacks.gradient import Gradient
 from straylight.attacks.lift import Lift
@@ -21,8 +34,12 @@ from straylight.attacks.method import Method, Source
 from straylight.attacks.protocol import Attack, Snapshot, ThreatModel
 from straylight.attacks.sequential import Sequential
 from straylight.attacks.sga import Sga
-from straylight.errors import InputError
+from straylight.attacks.watched import planned_by, watched
+from straylight.ball import Ball
+from straylight.classifier import Classifier
+from straylight.errors import InputError, quoted
 from straylight.files import read_delta
+from straylight.images import ImageSet
 from straylight.settings import parse_settings
 
 __all__ = [
@@ -47,121 +64,37 @@ __all__ = [
     "Source",
     "ThreatModel",
     "catalogue_name",
+    "changed_settings",
+    "check_attack",
     "describe",
+    "in_catalogue",
     "parse_method",
+    "planned",
+    "snapshots",
+    "usual_source",
     "with_source",
 ]
 
 
-T_co = TypeVar("T_co", covariant=True)
-
-
-@dataclass(frozen=True)
-class Entry(Generic[T_co]):
-    """One line of the catalogue.
-
-    Attributes:
-        source: What an attack learns on unless it is told.
-    """
-
-    make: type[T_co]
-    summary: str
-    paper: str
-    url: str
-    source: Source = "photographs"
-
-    @property
-    def threat_model(self) -> ThreatModel:
-        """What the attacker has."""
-        found: ThreatModel = self.make.threat_model  # type: ignore[attr-defined]
-        return found
-
-
-ATTACKS: dict[str, Entry[Attack]] = {
-    "auto": Entry(
-        Auto,
-        "a gradient run to each class and to none, the best chosen on photographs held out",
-        "Hirano & Takemoto 2020 (targeted perturbations)",
-        "https://arxiv.org/abs/1911.06502",
-        source="adapted",
-    ),
-    "gradient": Entry(
-        Gradient,
-        "mini-batch stochastic gradient on the margin, cross-entropy or cosine loss",
-        "Shafahi et al. 2020; Zhang et al. 2020",
-        "https://arxiv.org/abs/2007.06189",
-    ),
-    "sequential": Entry(
-        Sequential,
-        "the paper's algorithm: one photograph and one sign step at a time",
-        "Minagi, Hirano & Takemoto 2022",
-        "https://doi.org/10.3390/jimaging8020038",
-    ),
-    "sga": Entry(
-        Sga,
-        "steps along the sum of the gradients met on a look ahead",
-        "Liu et al. 2023",
-        "https://arxiv.org/abs/2308.06015",
-    ),
-    "lift": Entry(
-        Lift,
-        "raises the first activations of the public backbone; the victim is never asked",
-        "Ban & Dong 2022",
-        "https://arxiv.org/abs/2210.03372",
-    ),
-    "disrupt": Entry(
-        Disrupt,
-        "turns the features of the public backbone; the victim is never asked",
-        "Zhang et al. 2021 (the cosine, there on logits)",
-        "https://arxiv.org/abs/2103.11402",
-    ),
-}
-CONTROLS: dict[str, Entry[Control]] = {
-    "random-sphere": Entry(
-        RandomSphere,
-        "uniform on the L2 sphere or in the L-infinity cube, as in the paper",
-        "Minagi, Hirano & Takemoto 2022",
-        "https://doi.org/10.3390/jimaging8020038",
-    ),
-    "random-sign": Entry(
-        RandomSign,
-        "plus or minus the same value in every entry",
-        "Moosavi-Dezfooli et al. 2017",
-        "https://arxiv.org/abs/1610.08401",
-    ),
-    "perlin": Entry(
-        Perlin,
-        "procedural marble: a sine of Perlin noise",
-        "Co et al. 2019",
-        "https://arxiv.org/abs/1810.00470",
-    ),
-    "gabor": Entry(
-        Gabor,
-        "procedural stripes: Gabor kernels scattered at random",
-        "Co et al. 2019",
-        "https://arxiv.org/abs/1810.00470",
-    ),
-    "phase-randomised": Entry(
-        PhaseRandomised,
-        "the attack's own spectrum with random phases",
-        "Theiler et al. 1992 (surrogate data)",
-        "https://doi.org/10.1016/0167-2789(92)90102-S",
-    ),
-}
+def in_catalogue(method: object) -> bool:
+    """Return whether an attack or control is one of the catalogue, and not of a user's own."""
+    return any(entry.make is type(method) for entry in (*ATTACKS.values(), *CONTROLS.values()))
 
 
 def catalogue_name(method: Attack | Control) -> str:
-    """Return a method's name in the catalogue."""
+    """Return a method's name in the catalogue, or of a user's own attack that of its class."""
     names = {entry.make: name for name, entry in [*ATTACKS.items(), *CONTROLS.items()]}
-    return names[type(method)]
+    return names.get(type(method)) or class_name(method)
 
 
 def describe(method: Attack | Control) -> dict[str, Any]:
-    """Return a method's name in the catalogue and its settings, with the digest of what it starts from.
+    """Return a method's name and settings, with the digest of what it starts from or is written in.
 
     Raises:
-        InputError: If it starts from a file that is not there.
+        InputError: If it starts from a file that is not there, or has settings that cannot be recorded.
     """
+    if not in_catalogue(method):
+        return describe_custom(method)
     settings = {"name": catalogue_name(method), **asdict(method)}  # type: ignore[call-overload]
     if settings.get("start"):
         start = read_delta(Path(settings["start"]))
@@ -172,6 +105,8 @@ def describe(method: Attack | Control) -> dict[str, Any]:
 def parse_method(text: str) -> Method:
     """Make a method from ``NAME[@SOURCE][:SETTING=VALUE,SETTING=VALUE]``.
 
+    NAME is one of the catalogue, or ``python:MODULE:CLASS``, a class of a user's own, which is imported.
+
     Raises:
         InputError: If there is no such attack, source or setting, or the value is not a number.
 
@@ -179,17 +114,64 @@ def parse_method(text: str) -> Method:
         >>> parse_method("sequential@adapted:passes=2")
         Method(attack=Sequential(step_size=0.00025, passes=2), source='adapted')
     """
+    prefix, module, text = "", "", text.strip()
+    if text.startswith(PYTHON):
+        module, _, text = text.removeprefix(PYTHON).partition(":")
+        prefix = f"{PYTHON}{module}:"
     head, _, settings = text.partition(":")
     name, at, source = head.partition("@")
-    if name not in ATTACKS:
-        raise InputError(f"there is no attack {name!r}: the catalogue has {', '.join(ATTACKS)}.")
+    if not prefix and name not in ATTACKS:
+        raise InputError(
+            f"there is no attack '{quoted(name)}': the catalogue has {', '.join(ATTACKS)}; one of your "
+            f"own is {PYTHON}MODULE:CLASS."
+        )
     if at and source not in get_args(Source):
         known = ", ".join(get_args(Source))
-        raise InputError(f"an attack learns on one of {known}, not {source!r}.")
-    attack = parse_settings(ATTACKS[name].make, name, settings)
+        raise InputError(f"an attack learns on one of {known}, not '{quoted(source)}'.")
+    if prefix:
+        attack = load_custom(prefix + name, settings)
+    else:
+        attack = parse_settings(ATTACKS[name].make, name, settings)
     return Method(attack, cast(Source, source)) if at else with_source(attack)
 
 
+def usual_source(attack: Attack) -> Source:
+    """Return what an attack learns on unless it is told."""
+    entry = ATTACKS.get(catalogue_name(attack)) if in_catalogue(attack) else None
+    return "photographs" if entry is None else entry.source
+
+
 def with_source(attack: Attack) -> Method:
-    """Let an attack learn on what its catalogue entry says."""
-    return Method(attack, ATTACKS[catalogue_name(attack)].source)
+    """Let an attack learn on what its catalogue entry says, one of a user's own on photographs."""
+    return Method(attack, usual_source(attack))
+
+
+def changed_settings(attack: Attack) -> dict[str, Any]:
+    """Return the settings of an attack that are not the usual ones."""
+    settings = settings_of(attack)
+    try:
+        usual = settings_of(type(attack)())
+    except Exception:  # a class of a user's own that has no usual settings
+        usual = {}
+    return {key: value for key, value in settings.items() if usual.get(key, attack) != value}
+
+
+def planned(attack: Attack, n_photographs: int, n_classes: int, cost: int = 2) -> int:
+    """Return how many photographs an attack will have looked at; see `Attack.planned`."""
+    if in_catalogue(attack):
+        return attack.planned(n_photographs, n_classes, cost)
+    return planned_by(attack, n_photographs, n_classes, cost)
+
+
+def snapshots(
+    attack: Attack,
+    classifier: Classifier,
+    photographs: ImageSet,
+    ball: Ball,
+    *,
+    target: int | None,
+    generator: torch.Generator,
+) -> Iterator[Snapshot]:
+    """Run an attack; what one of a user's own yields is checked."""
+    run = attack if in_catalogue(attack) else partial(watched, attack)
+    yield from run(classifier, photographs, ball, target=target, generator=generator)

@@ -8,8 +8,11 @@ from straylight.classifier import Classifier
 from straylight.errors import InputError
 
 
-class EnoughSeen(Exception):  # noqa: N818
-    """Ends a forward pass: the last layer that is watched has been reached."""
+class EnoughSeen(BaseException):
+    """Ends a forward pass: the last layer that is watched has been reached.
+
+    Not an `Exception`, which would be taken for a failure of the network.
+    """
 
 
 class Features(ExitStack):
@@ -28,6 +31,7 @@ class Features(ExitStack):
         layers = [module for module in classifier.modules() if isinstance(module, nn.Conv2d)]
         if not layers:
             raise InputError("this network has no convolution whose features could be attacked.")
+        classifier.layout  # noqa: B018 (found out by passes that must not be watched)
         self.classifier = classifier
         self.seen: list[Tensor] = []
         self.layers = layers[: max(1, round(depth * len(layers)))]

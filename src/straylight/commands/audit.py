@@ -1,6 +1,7 @@
 """`straylight audit`."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -8,16 +9,17 @@ import torch
 import tyro
 from rich.console import Console
 
-from straylight.attacks import parse_method
-from straylight.audit import run
+from straylight.audit import folder_of, run
 from straylight.ball import Norm
 from straylight.classifier import Classifier
-from straylight.commands.subject import Subject, say_skipped
-from straylight.errors import InputError
+from straylight.commands.subject import Subject
+from straylight.errors import InputError, quoted
 from straylight.finetune import public_network
 from straylight.images import ImageSet
-from straylight.plan import DEFAULT_METHODS, Plan, name_of
+from straylight.ledger import REPORT, occupied
+from straylight.plan import DEFAULT_METHODS, Plan, jobs, name_of
 from straylight.progress import progress
+from straylight.report import write_report
 from straylight.settings import parse_settings
 from straylight.sources.photographs import load_natural
 from straylight.surrogates import Adaptation
@@ -41,6 +43,7 @@ class AuditCommand(Subject):
       gradient@adapted    photographs made to look like the classifier's own images, by its statistics
       gradient@medical    an upper bound: medical images of --training
       auto:passes=25000   with a setting
+      python:mine:Own     a class Own of mine.py, which is run (see docs/attacks.md)
 
     For example:
       straylight audit --model models/skin --natural photos/ --cohort skin/test.csv
@@ -56,14 +59,14 @@ class AuditCommand(Subject):
     """Folder for audit.json, the perturbations and report.html; a killed audit there goes on."""
     norm: Norm = "l2"
     """Norm that the perturbation is bounded in."""
-    zeta: Annotated[float | None, FLOAT] = None
-    """Budget as a share of the mean norm of the medical images: 0.02 is 2 %."""
-    eps: Annotated[float | None, FLOAT] = None
-    """Budget on images in [0, 1], instead of --zeta."""
-    eps_levels: Annotated[float | None, FLOAT] = None
+    zeta: Annotated[str | None, FLOAT] = None
+    """Budget as a share of the mean norm of the medical images: 0.02, or 2%."""
+    eps: Annotated[str | None, FLOAT] = None
+    """Budget on images in [0, 1], instead of --zeta, such as 8/255."""
+    eps_levels: Annotated[str | None, FLOAT] = None
     """Budget in grey levels of 0..255, instead of --zeta: '--norm linf --eps-levels 8'."""
     method: tuple[str, ...] = tuple(map(name_of, DEFAULT_METHODS))
-    """Attacks, as NAME[@SOURCE][:SETTING=VALUE,...]."""
+    """Attacks, as NAME[@SOURCE][:SETTING=VALUE,...]; one of your own is python:MODULE:CLASS."""
     target: tuple[str, ...] = ()
     """Classes to make targeted perturbations for, or 'all'."""
     targeted_method: tuple[str, ...] = ()
@@ -92,8 +95,13 @@ class AuditCommand(Subject):
     """Print the audit as JSON instead of a table."""
 
     def run(self, out: Console, err: Console) -> None:
+        plan = self.plan()
+        if not self.force and (folder_of(self.out) / REPORT).exists():
+            occupied(self.out, force=False)
         classifier = self.load_classifier()
-        plan = self.plan(classifier.class_names)
+        if self.target == (ALL,):
+            plan = replace(plan, targets=classifier.class_names)
+        jobs(plan, classifier.class_names)
         photographs = load_natural(
             self.natural,
             classifier.shape,
@@ -104,8 +112,6 @@ class AuditCommand(Subject):
         cohort = self.load_labelled(self.cohort, classifier)
         public = None if self.public is None else public_network(classifier, self.public)
         training = None if self.training is None else self.load_training(classifier)
-        for images in (photographs, cohort.images):
-            say_skipped(images, err)
         with progress(err) as tracker:
             audit = run(
                 plan,
@@ -119,6 +125,7 @@ class AuditCommand(Subject):
                 training=training,
                 public=public,
                 tracker=tracker,
+                finish=write_report,
             )
         show(audit, self.out, out, as_json=self.json)
 
@@ -129,21 +136,51 @@ class AuditCommand(Subject):
         chosen = torch.randperm(len(images), generator=generator)[: self.photographs or N_TRAINING]
         return images.subset(chosen)
 
-    def plan(self, class_names: tuple[str, ...]) -> Plan:
-        """Turn the options into settings."""
-        if self.eps is not None and self.eps_levels is not None:
-            raise InputError("give one of --eps and --eps-levels.")
-        levels = None if self.eps_levels is None else self.eps_levels / LEVELS
-        targeted = tuple(map(parse_method, self.targeted_method))
+    def plan(self) -> Plan:
+        """Turn the options into settings; the targets are not yet known to be classes."""
+        budgets = {"--zeta": self.zeta, "--eps": self.eps, "--eps-levels": self.eps_levels}
+        given = [name for name, text in budgets.items() if text is not None]
+        if len(given) > 1:
+            raise InputError(
+                f"give either zeta or eps as the budget, and not {' and '.join(given)}."
+            )
+        levels = number("--eps-levels", self.eps_levels, "8", most=float(LEVELS))
+        eps = number("--eps", self.eps, "8/255")
         return Plan(
             norm=self.norm,
-            zeta=self.zeta,
-            eps=self.eps if levels is None else levels,
-            methods=tuple(map(parse_method, self.method)),
-            targets=class_names if self.target == (ALL,) else self.target,
-            targeted_methods=targeted or None,
+            zeta=number("--zeta", self.zeta, "0.02 or 2%"),
+            eps=eps if levels is None else levels / LEVELS,
+            methods=self.method,
+            targets=self.target,
+            targeted_methods=self.targeted_method or None,
             adaptation=parse_settings(Adaptation, "adaptation", self.adaptation),
             control_seeds=self.control_seeds,
             curve=self.curve,
             seed=self.seed,
         )
+
+
+def number(option: str, text: str | None, example: str, most: float = math.inf) -> float | None:
+    """Read a number, a fraction or, where the example has one, a percentage.
+
+    >>> number("--zeta", "2 %", "0.02 or 2%"), number("--eps", "8/255", "8/255") == 8 / 255
+    (0.02, True)
+
+    Raises:
+        InputError: If it is none of these, or larger than `most`.
+    """
+    if text is None:
+        return None
+    try:
+        if "%" in example and text.rstrip().endswith("%"):
+            found = float(text.rstrip().removesuffix("%")) / 100
+        else:
+            above, slash, below = text.partition("/")
+            found = float(above) / float(below if slash else 1)
+    except (ValueError, ZeroDivisionError):
+        raise InputError(
+            f"{option} must be a number, such as {example}, not '{quoted(text, 40)}'."
+        ) from None
+    if found > most:
+        raise InputError(f"{option} must be at most {most:g}, not {found:g}.")
+    return found

@@ -23,7 +23,7 @@ class DemoCommand:
     seed: int = 0
     """Same seed and threads: same figures."""
     force: bool = False
-    """Replace a demo that is already in --out."""
+    """Throw away the demo that is in --out, finished or not, and start again."""
     json: bool = False
     """Print the audits as JSON instead of tables."""
 

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from straylight.backbones import own_normalisation
 from straylight.cohort import load_cohort
+from straylight.commands.subject import say_skipped
 from straylight.errors import InputError
 from straylight.finetune import finetune
 from straylight.formats.reading import Reading
@@ -121,6 +122,7 @@ class FinetuneCommand:
         data = load_cohort(
             self.data, shape, reading=parse_settings(Reading, "reading", self.reading)
         )
+        say_skipped(data.images, err)
         if self.mean is None and self.std is None and recipe.weights != RANDOM:
             hint_normalisation(recipe, err)
         with progress(err) as tracker:

@@ -7,6 +7,7 @@ import tyro
 from rich.console import Console
 
 from straylight.archive import load_audit
+from straylight.report import write_report
 from straylight.terminal import show
 
 
@@ -24,4 +25,5 @@ class ReportCommand:
     """Print the audit as JSON instead of a table."""
 
     def run(self, out: Console, err: Console) -> None:
+        write_report(self.folder)
         show(load_audit(self.folder), self.folder, out, as_json=self.json)

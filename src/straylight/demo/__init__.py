@@ -8,7 +8,7 @@ initialisation.
 
 import json
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 
@@ -20,17 +20,20 @@ from straylight.classifier import Classifier
 from straylight.cohort import Cohort
 from straylight.demo.phantoms import CLASS_NAMES, phantoms
 from straylight.errors import InputError
-from straylight.files import make_folder
+from straylight.files import make_folder, make_inner_folder
 from straylight.finetune import finetune
+from straylight.identity import digest_of_labels
 from straylight.images import ImageSet
-from straylight.ledger import check_free
-from straylight.modelcard import load_classifier
+from straylight.ledger import clear
+from straylight.modelcard import CARD_FILE, load_classifier
 from straylight.plan import Plan
 from straylight.progress import Silent, Tracker
+from straylight.report import write_report
 from straylight.results import Audit
 from straylight.sources.photographs import PHOTOS, load_natural
 from straylight.tensors import Shape
 from straylight.training.recipe import RANDOM, Recipe
+from straylight.training.run import CHECKPOINT, digest_of_weights
 
 SIZE = 64
 SHAPE: Shape = (3, SIZE, SIZE)
@@ -56,19 +59,22 @@ def run_demo(
     command: str = "straylight demo",
     tracker: Tracker | None = None,
 ) -> dict[str, Audit]:
-    """Fine-tune, audit and keep both variants; an interrupted demo goes on.
+    """Fine-tune, audit and report on both variants; an interrupted demo goes on, a finished one is kept.
 
     Returns:
         The audit of the fine-tuned classifier (``transfer``) and of the one from random
         initialisation (``scratch``), as written to the folders of these names in `out`.
 
     Raises:
-        InputError: If `out` cannot be used, or holds a demo and `force` is not set.
+        InputError: If `out` cannot be used, or holds a demo of another seed or of other code and `force`
+            is not set.
     """
     tracker = tracker or Silent()
-    for name in recipes(seed):
-        check_free(out / name, force=force)
     make_folder(out)
+    for name in recipes(seed):
+        make_inner_folder(out / name)
+        if force:
+            clear(out / name)
     cohort = phantom_cohort(N_TEST, seed=TEST_SEED + seed)
     photographs = load_natural(PHOTOS, SHAPE, n=N_PHOTOGRAPHS, seed=seed)
     audits = {}
@@ -86,6 +92,8 @@ def run_demo(
             note=NOTE,
             command=command,
             tracker=tracker,
+            again=True,
+            finish=write_report,
         )
     return audits
 
@@ -106,16 +114,29 @@ def recipes(seed: int) -> dict[str, Recipe]:
 
 def trained(recipe: Recipe, folder: Path, tracker: Tracker, *, force: bool) -> Classifier:
     """Train a classifier, or load it where an interrupted demo has left it."""
-    if force:
+    if force and not folder.is_symlink():
         shutil.rmtree(folder, ignore_errors=True)
-    if not (folder / "model.json").exists():
+    make_inner_folder(folder)
+    if not (folder / CARD_FILE).exists() or (folder / CHECKPOINT).exists():
         return finetune(
             phantom_cohort(N_TRAIN, seed=TRAIN_SEED + recipe.seed), recipe, folder, tracker
         )
     classifier = load_classifier(folder)
-    if classifier.card["training"].get("seed") != recipe.seed:
+    known = classifier.card["training"]
+    if known.get("seed") != recipe.seed:
         raise InputError(
-            f"{folder} holds the model of another seed: use --force, or another --out."
+            f"{folder} holds the model of another seed: use --force, or another folder (--out)."
+        )
+    wanted = json.loads(json.dumps(asdict(replace(recipe, weights=Path(recipe.weights).name))))
+    data = phantom_cohort(N_TRAIN, seed=TRAIN_SEED + recipe.seed)
+    wanted |= {
+        "data_sha256": data.images.sha256,
+        "labels_sha256": digest_of_labels(data),
+        "weights_sha256": digest_of_weights(recipe.weights),
+    }
+    if any(known.get(key) != value for key, value in wanted.items()):
+        raise InputError(
+            f"{folder} holds a model of another demo: use --force, or another folder (--out)."
         )
     return classifier
 

@@ -11,9 +11,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from straylight.errors import InputError, listed, quoted, reason_of
+from straylight.formats.dicom import DicomView
+from straylight.formats.levels import grey_levels
 from straylight.formats.pictures import fit
+from straylight.formats.pixelstore import room_for
+from straylight.formats.window import Window
 from straylight.images import RGB, ImageSet
 from straylight.limits import RATIO, is_bomb
+from straylight.ranges import EIGHT_BITS, STORED, ValueRange
 from straylight.tensors import Shape
 
 NPZ = ".npz"
@@ -78,10 +83,25 @@ def of_split(arrays: dict[str, NDArray[Any]], split: str, spec: str) -> dict[str
     return dict(zip(("images", "labels"), (arrays[name] for name in wanted), strict=True))
 
 
-def from_array(array: NDArray[Any], shape: Shape, spec: str) -> ImageSet:
+def from_array(
+    array: NDArray[Any],
+    shape: Shape,
+    spec: str,
+    view: DicomView | None = None,
+    *,
+    own: bool = False,
+) -> ImageSet:
     """Turn (N, H, W), (N, H, W, C) or (N, C, H, W) arrays into an image set.
 
-    uint8 arrays are taken as they are; floating arrays must lie in [0, 1].
+    uint8 arrays are taken as they are; floating arrays must lie in [0, 1]; grey values of 16 bits go
+    through the window of `view`, or from the least to the greatest of each image.
+
+    Args:
+        array: The images.
+        shape: Channels, height and width to bring them to.
+        spec: Where they came from, as the user wrote it.
+        view: How medical images are shown (None: photographs, which have no 16 bits).
+        own: Nobody else needs the array: its memory may be used for the images.
 
     Raises:
         InputError: If the layout or the range is another one.
@@ -95,15 +115,30 @@ def from_array(array: NDArray[Any], shape: Shape, spec: str) -> ImageSet:
             f"{spec} has images of shape {array.shape}: give (N, H, W), (N, H, W, C) or (N, C, H, W) "
             "with 1 or 3 channels and at least one image."
         )
-    if array.dtype != np.uint8:
-        if not np.issubdtype(array.dtype, np.floating) or not (
-            array.min() >= 0 and array.max() <= 1
-        ):
+    measured = view is not None and array.dtype.kind in "iu" and array.dtype.itemsize == 2
+    if measured and array.shape[3] != 1:
+        raise InputError(f"{spec} has colours of 16 bits: give uint8, or floats in [0, 1].")
+    if array.dtype != np.uint8 and not measured:
+        floating = np.issubdtype(array.dtype, np.floating)
+        if not floating or not (array.min() >= 0 and array.max() <= 1):
             raise InputError(
-                f"{spec} has {quoted(array.dtype)} images outside [0, 1]: give uint8, or floats in [0, 1]."
+                f"{spec} has {quoted(array.dtype)} images outside [0, 1]: give uint8, floats in [0, 1], or "
+                "medical grey values of 16 bits."
             )
-        array = np.round(array * 255).astype(np.uint8)
-    pictures = (
-        Image.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image) for image in array
-    )
-    return ImageSet(torch.from_numpy(np.stack([fit(picture, shape) for picture in pictures])), spec)
+    pixels = room_for(array, shape, own=own)
+    ranges = []
+    for number, image in enumerate(array):
+        levels, told = _levels(image, view.as_window() if measured and view else None)
+        grey = levels.squeeze(-1) if levels.shape[-1] == 1 else levels
+        pixels[number] = fit(Image.fromarray(grey), shape)
+        ranges.append(told)
+    return ImageSet(torch.from_numpy(pixels), spec, ranges=tuple(ranges))
+
+
+def _levels(image: NDArray[Any], window: Window | None) -> tuple[NDArray[np.uint8], ValueRange]:
+    """Bring one image to 8 bits."""
+    if image.dtype == np.uint8:
+        return image, EIGHT_BITS
+    if image.dtype.kind in "iu":
+        return grey_levels(image, window)
+    return np.round(image * 255).astype(np.uint8), ValueRange(STORED, 0.0, 1.0)

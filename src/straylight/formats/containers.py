@@ -1,20 +1,27 @@
 """Where files lie: a folder, or an archive that is read without unpacking it."""
 
+import stat
 import tarfile
 import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from os.path import isdir, isfile
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from straylight.errors import InputError, reason_of
-from straylight.formats.tars import open_tar, regular_files
+from straylight.errors import InputError, quoted, reason_of
+from straylight.formats.companions import is_hidden
+from straylight.formats.regular import check_regular, open_regular
+from straylight.formats.tars import members, open_tar, why_no_file
+from straylight.formats.walk import Walk, walk
+from straylight.images import Skipped
 from straylight.limits import LARGEST, RATIO, is_bomb
 
+MOST_MEMBERS = 500_000  # of one archive
+LOCAL_HEADER = 30  # bytes before the name of a member of a zip archive
 ZIP, TAR = (".zip",), (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 
 
@@ -26,6 +33,16 @@ class Container(ABC):
     """
 
     spec: str
+
+    @property
+    def left_out(self) -> tuple[Skipped, ...]:
+        """What is named there and is no file: links, pipes, devices."""
+        return ()
+
+    @property
+    def twice(self) -> dict[str, str]:
+        """Names that links give to a file once more, and the name that it has in `names`."""
+        return {}
 
     @abstractmethod
     def names(self) -> list[str]:
@@ -72,14 +89,25 @@ class Container(ABC):
 
 
 class Folder(Container):
-    """A folder of any depth."""
+    """A folder of any depth; links are followed (see `walk`)."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.spec = path, str(path)
 
+    @cached_property
+    def _walk(self) -> Walk:
+        return walk(self.path)
+
+    @property
+    def left_out(self) -> tuple[Skipped, ...]:
+        return tuple(self._walk.skipped)
+
+    @property
+    def twice(self) -> dict[str, str]:
+        return self._walk.twice
+
     def names(self) -> list[str]:
-        files = (path for path in self.path.rglob("*") if path.is_file())
-        return sorted(visible(path.relative_to(self.path).as_posix() for path in files))
+        return list(self._walk.names)
 
     def has(self, name: str) -> bool:
         try:
@@ -92,7 +120,7 @@ class Folder(Container):
             return (self.path / name).stat().st_size
 
     def head(self, name: str, largest: int) -> bytes:
-        with readable(), (self.path / name).open("rb") as stream:
+        with readable(), open_regular(self.path / name) as stream:
             return stream.read(largest)
 
     def on_disk(self, name: str) -> Path:
@@ -115,13 +143,23 @@ class Archive(Container):
     Args:
         spec: The file.
         entries: Its files by their names.
+        others: Why other members, by their names, are no files.
     """
 
-    def __init__(self, spec: str, entries: dict[str, Entry]) -> None:
+    def __init__(self, spec: str, entries: dict[str, Entry], others: dict[str, str]) -> None:
         self.spec = spec
+        check_total(entries.values(), Path(spec).stat().st_size)
         found = {str(PurePosixPath(name)): entry for name, entry in entries.items()}
         inside = common_folder(visible(found))
+        self.others = [
+            Skipped(quoted(name.removeprefix(inside)), others[name])
+            for name in sorted(visible(others))
+        ]
         self.entries = {n.removeprefix(inside): found[n] for n in found if n.startswith(inside)}
+
+    @property
+    def left_out(self) -> tuple[Skipped, ...]:
+        return tuple(self.others)
 
     def names(self) -> list[str]:
         return sorted(visible(self.entries))
@@ -149,23 +187,61 @@ class Archive(Container):
         return Path(self.spec)
 
 
-def zip_entries(file: zipfile.ZipFile) -> dict[str, Entry]:
-    """List the files of a zip archive."""
-    files = (item for item in file.infolist() if not item.is_dir())
-    return {
+def check_total(entries: Iterable[Entry], packed: int) -> None:
+    """See that all members together do not unpack to more than images do.
+
+    Raises:
+        ValueError: If they do; those that are too large themselves are skipped anyway.
+    """
+    sizes = (entry.size for entry in entries if not is_bomb(entry.packed, entry.size))
+    if sum(size for size in sizes if size <= LARGEST) > max(LARGEST, RATIO * packed):
+        raise ValueError(f"all its files together unpack to more than {RATIO} times its size")
+
+
+def zip_entries(file: zipfile.ZipFile) -> tuple[dict[str, Entry], dict[str, str]]:
+    """List the files of a zip archive, and why other members are none.
+
+    Raises:
+        ValueError: If members lie over one another, as in archives that unpack without end, or if there
+            are too many.
+    """
+    items = [item for item in file.infolist() if not item.is_dir()]
+    check_count(len(items))
+    end = 0
+    for item in sorted(items, key=lambda item: item.header_offset):
+        if item.header_offset < end:
+            raise ValueError("its members lie over one another")
+        end = item.header_offset + LOCAL_HEADER + item.compress_size
+    links = {i.filename: "a link" for i in items if stat.S_ISLNK(i.external_attr >> 16)}
+    entries = {
         item.filename: Entry(
             item.header_offset, item.compress_size, item.file_size, partial(file.open, item)
         )
-        for item in files
+        for item in items
+        if item.filename not in links
     }
+    return entries, links
 
 
-def tar_entries(file: tarfile.TarFile, packed: int) -> dict[str, Entry]:
-    """List the regular files of a tar archive of `packed` bytes."""
-    return {
-        item.name: Entry(item.offset, item.size, item.size, partial(file.extractfile, item))
-        for item in regular_files(file, packed)
-    }
+def tar_entries(file: tarfile.TarFile, packed: int) -> tuple[dict[str, Entry], dict[str, str]]:
+    """List the regular files of a tar archive of `packed` bytes, and why other members are none."""
+    entries: dict[str, Entry] = {}
+    others: dict[str, str] = {}
+    for item in members(file, packed):
+        check_count(len(entries) + len(others))
+        if (reason := why_no_file(item)) is not None:
+            others[item.name] = reason
+        elif not item.isdir():
+            entries[item.name] = Entry(
+                item.offset, item.size, item.size, partial(file.extractfile, item)
+            )
+    return entries, others
+
+
+def check_count(n: int) -> None:
+    """Raise an error for an archive of too many members."""
+    if n > MOST_MEMBERS:
+        raise ValueError(f"it has more than {MOST_MEMBERS:,} members: give parts of it")
 
 
 @contextmanager
@@ -180,11 +256,7 @@ def readable() -> Iterator[None]:
 
 def visible(names: Iterable[str]) -> list[str]:
     """Leave out what systems hide: `.DS_Store`, `._photo.jpg`, `__MACOSX`."""
-    return [
-        name
-        for name in names
-        if not any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
-    ]
+    return [name for name in names if not any(map(is_hidden, name.split("/")))]
 
 
 def common_folder(names: list[str]) -> str:
@@ -213,16 +285,18 @@ def open_container(path: Path) -> Iterator[Container]:
     if path.is_dir():
         yield Folder(path)
         return
+    check_regular(path)
     with ExitStack() as stack:
         try:
             if path.name.lower().endswith(ZIP):
-                entries = zip_entries(stack.enter_context(zipfile.ZipFile(path)))
+                found = zip_entries(stack.enter_context(zipfile.ZipFile(path)))
             else:
                 packed = path.stat().st_size
-                entries = tar_entries(stack.enter_context(open_tar(path)), packed)
+                found = tar_entries(stack.enter_context(open_tar(path)), packed)
+            archive = Archive(str(path), *found)
         except Exception as error:
             # As above, and a RecursionError for headers of headers of headers.
             raise InputError(
                 f"{path} cannot be read as a zip or tar archive ({reason_of(error)})."
             ) from error
-        yield Archive(str(path), entries)
+        yield archive

@@ -1,6 +1,7 @@
 """Hugging Face data sets, on their hub or in a folder, read row by row by their own package."""
 
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,9 +12,17 @@ from types import ModuleType
 from typing import Any
 
 from straylight.errors import InputError, listed, quoted, reason_of
+from straylight.formats.containers import readable
+from straylight.formats.hubfiles import find_split
+from straylight.formats.regular import open_regular
+from straylight.images import Skipped
+from straylight.limits import LARGEST
 
 HF = "hf:"
 READERS = ("imagefolder", "parquet", "arrow")  # of the package; none runs code of the data set
+NAME = re.compile(r"[\w.-]{1,96}(/[\w.-]{1,96})?")
+ON_HUB, WITHIN = "hf://datasets/", "zip://"
+ROWS = 8  # of a Parquet file that are held at a time
 Row = dict[str, Any]
 
 
@@ -26,12 +35,14 @@ class Split:
         rows: Goes through the rows; `datasets.IterableDataset`.
         features: The columns and their kinds.
         files: Where the rows lie: paths, or addresses on the hub.
+        skipped: What lies in the folder beside them.
     """
 
     spec: str
     rows: Any
     features: Row
     files: frozenset[str]
+    skipped: tuple[Skipped, ...] = ()
 
     @property
     def near(self) -> bool:
@@ -41,9 +52,15 @@ class Split:
     def column(self, wanted: str, setting: str) -> str:
         """See that there is a column."""
         if wanted in self.features:
+            kind = self.features[wanted]
+            if type(kind).__name__ != "Image" and not _is_plain(kind):
+                raise InputError(
+                    f"{self.spec} has the column {quoted(wanted)} of the kind {type(kind).__name__}: an "
+                    "image, a number, a text or a class is needed."
+                )
             return wanted
         raise InputError(
-            f"{self.spec} has the columns {listed(self.features)}, and no {wanted}: name it with "
+            f"{self.spec} has the columns {listed(self.features)}, and no {quoted(wanted)}: name it with "
             f"--reading {setting}=COLUMN."
         )
 
@@ -70,17 +87,38 @@ class Split:
         path = value.get("path") if isinstance(value, dict) else None
         if isinstance(data, bytes):
             return data
-        if not isinstance(path, str) or path.rpartition("::")[2] not in self.files:
+        *hops, last = path.split("::") if isinstance(path, str) else [""]
+        if last not in self.files or not all(hop.startswith(WITHIN) for hop in hops):
             raise ValueError("the row holds no image")
-        import fsspec
+        if last.startswith(ON_HUB):
+            return _download(str(path))
+        if Path(last).stat().st_size > LARGEST:
+            raise ValueError(f"larger than {LARGEST // 2**20} MiB")
+        with readable(), open_regular(Path(last)) as stream:
+            return stream.read()
 
-        try:
-            with fsspec.open(path, "rb") as stream:  # type: ignore[no-untyped-call]
-                found: bytes = stream.read()
-                return found
-        except Exception as error:
-            # Each file system of fsspec raises its own kinds.
-            raise ValueError(f"cannot be read: {type(error).__name__}") from error
+
+def _is_plain(kind: object) -> bool:
+    """Return whether a column holds values; other kinds are decoded as they come, also from afar."""
+    if isinstance(kind, dict):
+        return all(map(_is_plain, kind.values()))
+    if isinstance(kind, list):
+        return all(map(_is_plain, kind))
+    if type(kind).__name__ in ("List", "LargeList", "Sequence"):
+        return _is_plain(getattr(kind, "feature", None))
+    return type(kind).__name__ in ("Value", "ClassLabel")
+
+
+def _download(address: str) -> bytes:
+    import fsspec
+
+    try:
+        with fsspec.open(address, "rb") as stream:  # type: ignore[no-untyped-call]
+            found: bytes = stream.read()
+            return found
+    except Exception as error:
+        # Each file system of fsspec raises its own kinds.
+        raise ValueError(f"cannot be read: {type(error).__name__}") from error
 
 
 @contextmanager
@@ -93,12 +131,11 @@ def open_split(spec: str, default: str | None) -> Iterator[Split]:
         raise InputError(f"{spec} needs datasets: 'pip install straylight[hf]'.") from None
     with quiet(datasets), TemporaryDirectory() as folder:
         try:
-            builder: Any = datasets.load_dataset_builder(name, cache_dir=folder)
-            if builder.info.builder_name not in READERS:
-                raise InputError(
-                    f"{spec} is read as {quoted(builder.info.builder_name)}: only image folders, "
-                    "Parquet and Arrow files are taken."
-                )
+            builder, skipped = (
+                _local(spec, name, split, folder)
+                if isdir(name)
+                else (_remote(spec, name, folder), ())
+            )
             rows = builder.as_streaming_dataset(split=split)
             features = dict(rows.features or {})
             for column, kind in features.items():
@@ -110,7 +147,40 @@ def open_split(spec: str, default: str | None) -> Iterator[Split]:
         except Exception as error:
             # datasets, pyarrow and huggingface_hub each raise their own kinds.
             raise InputError(f"{spec} cannot be had: {reason_of(error)}.") from error
-        yield Split(spec, rows, features, files)
+        yield Split(spec, rows, features, files, skipped)
+
+
+def _local(spec: str, name: str, split: str, cache: str) -> tuple[Any, tuple[Skipped, ...]]:
+    """Give the package's reader a list of files, so that it looks for none and asks no one."""
+    from datasets.data_files import DataFilesDict, DataFilesList
+    from datasets.packaged_modules.arrow.arrow import Arrow
+    from datasets.packaged_modules.imagefolder.imagefolder import ImageFolder
+    from datasets.packaged_modules.parquet.parquet import Parquet
+
+    readers: dict[str, Any] = {"imagefolder": ImageFolder, "arrow": Arrow, "parquet": Parquet}
+    found = find_split(spec, Path(name), split, ImageFolder.EXTENSIONS)
+    listed_files = DataFilesDict({split: DataFilesList(found.files, [])})
+    settings = {"batch_size": ROWS} if found.kind == "parquet" else {}
+    reader = readers[found.kind]
+    return reader(cache_dir=cache, data_files=listed_files, **settings), found.skipped
+
+
+def _remote(spec: str, name: str, cache: str) -> Any:  # noqa: ANN401
+    """Ask the hub for a data set, and see that its files are its own."""
+    import datasets
+
+    if not NAME.fullmatch(name):
+        raise InputError(f"{spec}: {quoted(name)} is neither a folder nor a name on the hub.")
+    builder: Any = datasets.load_dataset_builder(name, cache_dir=cache)
+    if builder.info.builder_name not in READERS:
+        raise InputError(
+            f"{spec} is read as {quoted(builder.info.builder_name)}: only image folders, "
+            "Parquet and Arrow files are taken."
+        )
+    files = [str(file) for several in builder.config.data_files.values() for file in several]
+    if not all(file.startswith(ON_HUB) for file in files):
+        raise InputError(f"{spec} names files that are not its own.")
+    return builder
 
 
 def parse(spec: str, default: str | None) -> tuple[str, str]:

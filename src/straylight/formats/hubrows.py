@@ -49,6 +49,7 @@ def open_photographs(spec: str, n: int | None, seed: int) -> Iterator[Selection]
             n=n,
             fingerprint=known(split, f"{column} {n} {seed} {version('datasets')}"),
             near=split.near,
+            skipped=split.skipped,
         )
 
 
@@ -96,6 +97,8 @@ def open_labelled(spec: str, reading: Reading) -> Iterator[Labelled]:
             labels.clear()
             for index, row in enumerate(split.each(rows)):
                 value = row[label]
+                if isinstance(value, float) and value == value // 1:
+                    value = int(value)
                 if not isinstance(value, str | int):
                     raise InputError(
                         f"{spec}, row {index}: the column {label} holds {type(value).__name__}: it must "
@@ -111,5 +114,5 @@ def open_labelled(spec: str, reading: Reading) -> Iterator[Labelled]:
                 labels.append(value)
                 yield File(index, partial(split.read, row[column]))
 
-        chosen = Selection(spec=spec, files=files, name="row {}".format)
+        chosen = Selection(spec=spec, files=files, name="row {}".format, skipped=split.skipped)
         yield Labelled(chosen, labels, None if names is None else tuple(names))

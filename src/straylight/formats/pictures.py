@@ -1,35 +1,27 @@
 """Image files: found, and decoded to 8-bit pixels."""
 
-import io
 import warnings
-from contextlib import nullcontext
-from pathlib import PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
-from straylight.errors import reason_of
-from straylight.formats.containers import Container
-from straylight.formats.deflated import MAGIC, PREAMBLE
 from straylight.formats.dicom import DicomView, is_dicom, read_dicom
-from straylight.formats.unheard import unheard
+from straylight.formats.rasters import PILLOW, read_raster
 from straylight.images import RGB
+from straylight.ranges import ValueRange
 from straylight.tensors import Shape
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"})
 DICOM_SUFFIXES = frozenset({".dcm", ".dicom"})
 NO_PICTURE = "DICOMDIR"
-# Pillow reads many more, and runs Ghostscript for some of them. GIF is met under other names.
-FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
-TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+FORMATS = (*PILLOW, "PPM")  # as Pillow names them; the last is read without it
 TOO_DEEP = ("I", "F")  # Pillow would cut their values off at 255
 
 
 def fit(image: Image.Image, shape: Shape) -> NDArray[np.uint8]:
     """Convert to grey or RGB and resize (plain, no crop, antialiased) to (C, H, W) uint8."""
     channels, height, width = shape
-    image = ImageOps.exif_transpose(image)
     if image.mode in TOO_DEEP:
         raise ValueError("has values of 32 bits: save it with 8 or 16")
     if image.mode.startswith("I;16"):
@@ -41,57 +33,33 @@ def fit(image: Image.Image, shape: Shape) -> NDArray[np.uint8]:
 
 
 def decode(data: bytes, shape: Shape, view: DicomView | None = None) -> NDArray[np.uint8]:
-    """Decode one image file to (C, H, W) uint8.
+    """Decode one image file to (C, H, W) uint8 (see `decode_with_range`)."""
+    return decode_with_range(data, shape, view)[0]
+
+
+def decode_with_range(
+    data: bytes, shape: Shape, view: DicomView | None = None
+) -> tuple[NDArray[np.uint8], ValueRange]:
+    """Decode one image file to (C, H, W) uint8, and say which values became black and white.
 
     Args:
         data: The file. Its content says its format, not its name.
         shape: Channels, height and width to bring it to.
-        view: How DICOM files are shown (None: they are refused).
+        view: How medical images are shown (None: a photograph, which is never DICOM).
 
     Raises:
         ValueError: If it cannot be read, or claims too many pixels.
     """
     largest = Image.MAX_IMAGE_PIXELS or 2**27
-    if is_dicom(data):
-        if view is None:
-            raise ValueError("a DICOM file is no photograph")
-        return fit(read_dicom(data, view, largest), shape)
+    if not is_dicom(data):
+        image, told = read_raster(data, view, largest)
+    elif view is None:
+        raise ValueError("a DICOM file is no photograph")
+    else:
+        image, told = read_dicom(data, view, largest)
     with warnings.catch_warnings():
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
         warnings.filterwarnings("ignore", module="PIL", category=UserWarning)
         try:
-            # libtiff prints every fault that it finds.
-            quiet = unheard() if data.startswith(TIFF) else nullcontext()
-            with quiet, Image.open(io.BytesIO(data), formats=FORMATS) as image:
-                return fit(image, shape)
-        except UnidentifiedImageError:
-            raise ValueError("no image of a known format") from None
+            return fit(image, shape), told
         except MemoryError:
             raise ValueError("too large") from None
-        except Exception as error:
-            # Pillow's readers raise many kinds for broken files: OSError, SyntaxError, struct.error ...
-            raise ValueError(reason_of(error)) from error
-
-
-def find_pictures(container: Container, *, dicom: bool) -> list[str]:
-    """Names of all image files, sorted; DICOM files by their suffix or, without one, by content."""
-    return [name for name in container.names() if is_picture(container, name, dicom)]
-
-
-def is_picture(container: Container, name: str, dicom: bool) -> bool:
-    """Tell an image file, by its name where that says it."""
-    path = PurePosixPath(name)
-    suffix = path.suffix.lower()
-    if suffix in SUFFIXES:
-        return True
-    if not dicom or path.name == NO_PICTURE:
-        return False
-    if suffix in DICOM_SUFFIXES:
-        return True
-    # Archives of hospitals name their files by number or UID.
-    if suffix and not suffix[1:].isdigit():
-        return False
-    try:
-        return is_dicom(container.head(name, PREAMBLE + len(MAGIC)))
-    except ValueError:
-        return False

@@ -7,15 +7,15 @@ from straylight.formats.dicom import DicomView
 
 @dataclass(frozen=True, kw_only=True)
 class Reading(DicomView):
-    """Columns of a manifest, where its files lie, and how DICOM is shown.
+    """Columns of a manifest, where its files lie, and how medical images are shown.
 
     Attributes:
         file, label: The columns of a manifest.
         root: Folder or archive that a manifest's files lie in (empty: the manifest's own folder).
-        window, frame: Of DICOM files, as in `DicomView`.
+        window, frame: Of medical images, as in `DicomView`.
 
     Raises:
-        InputError: If the window is none.
+        InputError: If the window is not one.
     """
 
     file: str = "file"

@@ -10,14 +10,15 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from straylight.errors import InputError, quoted
 from straylight.formats.containers import Container
 from straylight.formats.dicom import DicomView
-from straylight.formats.pictures import decode
+from straylight.formats.pictures import decode_with_range
+from straylight.formats.pixelstore import PixelStore
 from straylight.images import ImageSet, Skipped
+from straylight.ranges import ValueRange
 from straylight.tensors import Shape
 
 SETTLED = 2.0  # seconds without a change
@@ -48,6 +49,7 @@ class Selection:
         stretched: Each decoded image is stretched until its greatest value is 255.
         fingerprint: Digest of all that tells the files apart without reading them (None: nothing does).
         near: They may be read once more at little cost.
+        skipped: What lies beside them and was not chosen, since it is no image.
     """
 
     spec: str
@@ -57,11 +59,18 @@ class Selection:
     stretched: bool = False
     fingerprint: str | None = None
     near: bool = True
+    skipped: tuple[Skipped, ...] = ()
 
     def decode(self, data: bytes, shape: Shape, view: DicomView | None = None) -> NDArray[np.uint8]:
         """Decode one of the files (see `decode`)."""
-        pixels = decode(data, shape, view)
-        return stretch(pixels) if self.stretched else pixels
+        return self.decode_with_range(data, shape, view)[0]
+
+    def decode_with_range(
+        self, data: bytes, shape: Shape, view: DicomView | None = None
+    ) -> tuple[NDArray[np.uint8], ValueRange]:
+        """Decode one of the files (see `decode_with_range` of `straylight.formats.pictures`)."""
+        pixels, told = decode_with_range(data, shape, view)
+        return stretch(pixels) if self.stretched else pixels, told
 
 
 def stretch(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -70,7 +79,12 @@ def stretch(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def select(
-    container: Container, names: list[str], spec: str, *, stretched: bool = False
+    container: Container,
+    names: list[str],
+    spec: str,
+    *,
+    stretched: bool = False,
+    skipped: tuple[Skipped, ...] = (),
 ) -> Selection:
     """Choose files of an open container."""
     return Selection(
@@ -79,6 +93,7 @@ def select(
         name=names.__getitem__,
         n=len(names),
         stretched=stretched,
+        skipped=skipped,
     )
 
 
@@ -100,29 +115,45 @@ def collect(
     Raises:
         InputError: If not one can be read.
     """
-    decoded: dict[int, NDArray[np.uint8]] = {}
+    store = PixelStore(shape)
+    kept: list[int] = []
+    ranges: list[ValueRange] = []
     reasons: dict[int, str] = {}
     for file in selection.files():
         try:
-            decoded[file.index] = selection.decode(file.read(), shape, view)
+            pixels, told = selection.decode_with_range(file.read(), shape, view)
         except ValueError as error:
             reasons[file.index] = str(error)
+            continue
+        store.append(pixels)
+        kept.append(file.index)
+        ranges.append(told)
     skipped = tuple(Skipped(quoted(selection.name(k)), reasons[k]) for k in sorted(reasons))
-    if not decoded:
+    if not kept:
         first = f" (first: {skipped[0].file}: {skipped[0].reason})" if skipped else ""
         raise InputError(
             f"none of the {len(skipped)} image files of {selection.spec} can be read{first}."
         )
-    kept = sorted(decoded)
-    pixels = torch.from_numpy(np.stack([decoded[index] for index in kept]))
-    return ImageSet(pixels, selection.spec, skipped), kept
+    order = np.argsort(kept).tolist()
+    return ImageSet(
+        store.finish(order),
+        selection.spec,
+        skipped + selection.skipped,
+        ranges=tuple(ranges[place] for place in order),
+    ), sorted(kept)
 
 
 def read_pictures(
-    container: Container, names: list[str], shape: Shape, spec: str, view: DicomView | None = None
+    container: Container,
+    names: list[str],
+    shape: Shape,
+    spec: str,
+    view: DicomView | None = None,
+    *,
+    skipped: tuple[Skipped, ...] = (),
 ) -> tuple[ImageSet, list[int]]:
     """Decode files of a container (see `collect`)."""
-    return collect(select(container, names, spec), shape, view)
+    return collect(select(container, names, spec, skipped=skipped), shape, view)
 
 
 def fingerprint(files: Iterable[tuple[str, Path]]) -> str | None:

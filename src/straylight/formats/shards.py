@@ -6,12 +6,15 @@ from contextlib import ExitStack, contextmanager
 from os.path import exists
 from pathlib import Path
 
-from straylight.errors import InputError
+from straylight.errors import InputError, quoted
 from straylight.formats.containers import Container, is_container, open_container, readable
+from straylight.formats.walk import MOST_FILES
+from straylight.images import Skipped
 
 BRACES = re.compile(r"\{([^{}]*(?:,|\.\.)[^{}]*)\}")
 RANGE = re.compile(r"(\d+)\.\.(\d+)")
 MOST = 100_000  # shards of one source
+LONGEST, MOST_BRACES = 2**12, 16  # characters and braces of a pattern
 
 
 class Shards(Container):
@@ -28,12 +31,28 @@ class Shards(Container):
         self.opened: tuple[str, Container] | None = None
         self.found: dict[str, tuple[str, str]] = {}
         self.places: dict[str, tuple[int, int]] = {}
+        others: list[Skipped] = []
+        self.again: dict[str, str] = {}
         for number, shard in enumerate(shards):
             opened = self.shard(shard)
             inside = opened.names()
+            others += [Skipped(f"{shard}/{it.file}", it.reason) for it in opened.left_out]
+            self.again |= {f"{shard}/{k}": f"{shard}/{v}" for k, v in opened.twice.items()}
+            if len(self.found) + len(inside) > MOST_FILES:
+                raise InputError(f"{spec} has more than {MOST_FILES:,} files: give a part of them.")
             self.found |= {f"{shard}/{name}": (shard, name) for name in inside}
             for place, name in enumerate(opened.order(inside)):
                 self.places[f"{shard}/{name}"] = number, place
+
+        self.others = tuple(others)
+
+    @property
+    def left_out(self) -> tuple[Skipped, ...]:
+        return self.others
+
+    @property
+    def twice(self) -> dict[str, str]:
+        return self.again
 
     def shard(self, shard: str) -> Container:
         """Open a shard, having closed the last."""
@@ -75,9 +94,17 @@ def expand(pattern: str) -> list[str]:
     Raises:
         InputError: If they stand for too many.
     """
+    if len(pattern) > LONGEST:
+        raise InputError(
+            f"{quoted(pattern)} is longer than {LONGEST} characters: give a shorter one."
+        )
     found = BRACES.search(pattern)
     if found is None:
         return [pattern]
+    if len(BRACES.findall(pattern)) > MOST_BRACES:
+        raise InputError(
+            f"{quoted(pattern)} has more than {MOST_BRACES} pairs of braces: give fewer."
+        )
     rest = expand(pattern[found.end() :])
     values = found[1].split(",")
     if numbers := RANGE.fullmatch(found[1]):

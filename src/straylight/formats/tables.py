@@ -1,58 +1,78 @@
-"""Tables of texts: two columns of a CSV or Parquet file, and never more than a data set has."""
+"""Tables of texts: the columns of a CSV or Parquet file, and never more than a data set has."""
 
-import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from straylight.errors import InputError, listed, quoted, reason_of
+from straylight.errors import InputError, quoted, reason_of
+from straylight.formats.csvs import csv_rows
+from straylight.formats.layouts import Layout, find_layout, unfit
+from straylight.formats.regular import check_regular
 
 PARQUET = ".parquet"
 MOST_ROWS = 1_000_000
 LONGEST = 2**12  # characters of a field, as of a name in a file system
 
-Columns = tuple[str, str]
-Fields = tuple[int, str, str]  # line, file, label
+Fields = tuple[int, str, list[str]]  # line, file, labels
 
 
-def read_columns(path: Path, columns: Columns) -> Iterator[Fields]:
-    """Go through the rows of a CSV (UTF-8) or Parquet file, as an editor counts its lines.
+@dataclass(frozen=True)
+class Table:
+    """The columns of a table that are read.
+
+    Attributes:
+        rows: Its rows.
+        classes: The names of the columns of labels, if there is one for each class.
+        head: The names of all columns.
+    """
+
+    rows: Iterator[Fields]
+    classes: list[str]
+    head: list[str]
+
+
+def read_columns(path: Path, file: str, label: str, classes: Sequence[str] = ()) -> Table:
+    """Read a CSV (UTF-8) or Parquet file, with lines as an editor counts them.
 
     Raises:
-        InputError: If it cannot be read, or lacks a column or has it twice.
+        InputError: If it cannot be read, or lacks a column or has it twice (see `find_layout`).
     """
-    read = parquet_rows if path.suffix.lower() == PARQUET else csv_rows
-    return read(path, columns)
+    read = _parquet_rows if path.suffix.lower() == PARQUET else _csv_rows
+    return read(path, file, label, classes)
 
 
-def unfit(path: Path, columns: Columns, found: list[str]) -> InputError:
-    """Say what a table must have, and what it has."""
-    return InputError(
-        f"{path} must have the columns {','.join(columns)} and at least one row. It has "
-        f"{listed(found)}. Other columns: --reading file=COLUMN,label=COLUMN."
-    )
+def _names(head: Sequence[str], layout: Layout) -> list[str]:
+    return [] if layout.one_column else [head[place].strip() for place in layout.labels]
 
 
-def csv_rows(path: Path, columns: Columns) -> Iterator[Fields]:
-    """Read a CSV file in UTF-8, with or without a byte order mark, whatever its line ends."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            # Strict: otherwise a quote that is not closed swallows the rest of the file.
-            reader = csv.reader(stream, strict=True)
-            head = next(reader, [])
-            if [head.count(column) for column in columns] != [1, 1]:
-                raise unfit(path, columns, head)
-            places = [head.index(column) for column in columns]
-            for fields in filter(None, reader):
-                name, word = (fields[place] if place < len(fields) else "" for place in places)
-                yield reader.line_num, name, word
-    except (UnicodeDecodeError, csv.Error, OSError) as error:
-        raise InputError(f"{path} is not a CSV file in UTF-8 ({reason_of(error)}).") from error
+def _csv_rows(path: Path, file: str, label: str, classes: Sequence[str]) -> Table:
+    """Read a CSV file."""
+
+    def fits(head: list[str]) -> bool:
+        return find_layout(str(path), head, file, label, classes) is not None
+
+    rows = csv_rows(path, fits)
+    head = next(rows, (1, []))[1]
+    layout = find_layout(str(path), head, file, label, classes)
+    if layout is None:
+        raise unfit(str(path), file, label, head)
+
+    def each() -> Iterator[Fields]:
+        for number, fields in rows:
+            name, *words = (
+                fields[place] if place < len(fields) else ""
+                for place in (layout.file, *layout.labels)
+            )
+            yield number, name, words
+
+    return Table(each(), _names(head, layout), head)
 
 
-def parquet_rows(path: Path, columns: Columns) -> Iterator[Fields]:
+def _parquet_rows(path: Path, file: str, label: str, classes: Sequence[str]) -> Table:
     """Read a Parquet file."""
+    check_regular(path)
     try:
         from pyarrow import ArrowException, parquet
     except ImportError:
@@ -60,28 +80,34 @@ def parquet_rows(path: Path, columns: Columns) -> Iterator[Fields]:
             f"{path} needs pyarrow: 'pip install straylight[parquet]', or give a CSV file."
         ) from None
     try:
-        with parquet.ParquetFile(path) as file:  # type: ignore[no-untyped-call]
-            schema, values = file.schema_arrow, leaves(file, columns)
-        if [schema.names.count(column) for column in columns] != [1, 1]:
-            raise unfit(path, columns, schema.names)
+        with parquet.ParquetFile(path) as opened:  # type: ignore[no-untyped-call]
+            schema = opened.schema_arrow
+            head = schema.names
+            layout = find_layout(str(path), head, file, label, classes)
+            if layout is None:
+                raise unfit(str(path), file, label, head)
+            columns = [head[place] for place in (layout.file, *layout.labels)]
+            values = leaves(opened, columns)
         for column in columns:
-            check_kind(path, schema.field(column), lists=column == columns[1])
+            check_kind(path, schema.field(column), lists=layout.one_column and column != columns[0])
         # As numbers into a dictionary: a text of a megabyte may be there a million times.
-        with parquet.ParquetFile(path, read_dictionary=values) as file:  # type: ignore[no-untyped-call]
-            if max(counts(file, values)) > MOST_ROWS:
+        with parquet.ParquetFile(path, read_dictionary=values) as opened:  # type: ignore[no-untyped-call]
+            if max(counts(opened, values)) > MOST_ROWS:
                 raise InputError(
                     f"{path} has more than {MOST_ROWS:,} rows or findings: give a part of them."
                 )
-            table = file.read(columns=list(columns), use_threads=False)
+            table = opened.read(columns=columns, use_threads=False)
         fields = [list(plain(path, table[column])) for column in columns]
     except InputError:
         raise
     except (ArrowException, OSError, ValueError) as error:
         raise InputError(f"{path} is not a Parquet file ({reason_of(error)}).") from error
-    yield from zip(range(2, 2 + len(table)), *fields, strict=True)
+    rows = zip(*fields, strict=True)
+    each = ((number, name, words) for number, (name, *words) in enumerate(rows, 2))
+    return Table(each, _names(head, layout), head)
 
 
-def leaves(file: Any, columns: Columns) -> list[str]:  # noqa: ANN401
+def leaves(file: Any, columns: Sequence[str]) -> list[str]:  # noqa: ANN401
     """Find where the values of columns lie: of lists, in a column inside the column."""
     paths = [file.schema.column(number).path for number in range(len(file.schema))]
     return [path for path in paths if path in columns or path.partition(".")[0] in columns]

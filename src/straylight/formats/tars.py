@@ -36,8 +36,8 @@ def open_tar(path: Path) -> Iterator[tarfile.TarFile]:
         yield file
 
 
-def regular_files(file: tarfile.TarFile, packed: int) -> Iterator[tarfile.TarInfo]:
-    """Yield the regular files; links and devices lead nowhere.
+def members(file: tarfile.TarFile, packed: int) -> Iterator[tarfile.TarInfo]:
+    """Yield what is in the archive.
 
     Args:
         file: The archive.
@@ -54,8 +54,7 @@ def regular_files(file: tarfile.TarFile, packed: int) -> Iterator[tarfile.TarInf
         end = item.offset_data
         if is_bomb(packed, end + item.size):
             raise tarfile.ReadError("it unpacks to more than 100 times its size")
-        if item.isreg():
-            yield item
+        yield item
     stream = file.fileobj
     assert stream is not None  # it is open
     stream.seek(file.offset)
@@ -63,3 +62,12 @@ def regular_files(file: tarfile.TarFile, packed: int) -> Iterator[tarfile.TarInf
         raise tarfile.ReadError(
             f"the header after its first {len(file.getmembers())} entries is broken"
         )
+
+
+def why_no_file(item: tarfile.TarInfo) -> str | None:
+    """Return why a member is not a file that can be read; None if it is one, or a folder."""
+    if item.issym() or item.islnk():
+        return "a link"
+    if item.issparse():
+        return "a sparse file"
+    return None if item.isfile() or item.isdir() else "a pipe or a device"

@@ -11,15 +11,25 @@ import torch
 
 from straylight.classifier import Classifier
 from straylight.cohort import Cohort
-from straylight.errors import InputError
+from straylight.errors import InputError, quoted
+from straylight.evaluate import check_fits
 from straylight.preflight.agreement import check_agreement
-from straylight.preflight.behaviour import check_behaviour, check_outputs
+from straylight.preflight.behaviour import check_behaviour, check_outputs, check_unchanged
 from straylight.preflight.finding import LEVELS, Check, Finding, Level
+from straylight.preflight.images import check_images
 from straylight.preflight.normalisation import check_normalisation
 from straylight.progress import Tracker
 from straylight.tensors import Batch, Labels, Logits
 
-__all__ = ["Check", "Finding", "Level", "announce", "preflight", "stop_on_errors"]
+__all__ = [
+    "Check",
+    "Finding",
+    "Level",
+    "announce",
+    "check_unchanged",
+    "preflight",
+    "stop_on_errors",
+]
 
 HEADS = {
     "probabilities": "its outputs are probabilities, and their logarithms are taken for its logits.",
@@ -43,14 +53,21 @@ def preflight(
 
     Returns:
         The findings, errors first; none for a sound classifier on fitting images.
+
+    Raises:
+        InputError: If the classifier does not keep its contract (see `Classifier`), or the cohort does not
+            fit it.
     """
+    check_fits(classifier, cohort)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         if logits is None:
             logits = classifier.logits_all(cohort.images)
         order = alternating(cohort.labels)
         found = [
+            *describe_model(classifier),
             *describe_head(classifier),
+            *check_images(cohort.images),
             *check_outputs(logits),
             *check_behaviour(classifier, cohort, order),
             *check_agreement(cohort, logits.argmax(1), order),
@@ -81,17 +98,23 @@ def announce(findings: tuple[Finding, ...], tracker: Tracker) -> None:
         tracker.say(f"preflight, {finding.level}: {finding.message}")
 
 
+def describe_model(classifier: Classifier) -> Iterator[Finding]:
+    """Report what its reader changed of a network, such as its precision."""
+    for note in classifier.card.get("notes", ()):
+        yield Finding("note", "model", f"{classifier.said}: {quoted(note, 200)}")
+
+
 def describe_head(classifier: Classifier) -> Iterator[Finding]:
     """Say how outputs that are no logits were brought to some, and which are looked at."""
     finding = classifier.card.get("finding")
     if finding is not None:
         yield Finding(
-            "note", "head", f"{classifier.spec} says several findings; audited is {finding}."
+            "note", "head", f"{classifier.said} says several findings; audited is {finding}."
         )
         return
     says = HEADS.get(classifier.card.get("head", ""))
     if says is not None:
-        yield Finding("note", "head", f"{classifier.spec}: {says}")
+        yield Finding("note", "head", f"{classifier.said}: {says}")
 
 
 def alternating(labels: Labels) -> Batch:

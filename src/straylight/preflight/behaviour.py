@@ -8,6 +8,8 @@ from torch import Tensor
 from straylight.attacks.losses import margin
 from straylight.classifier import Classifier
 from straylight.cohort import Cohort
+from straylight.errors import InputError, reason_of
+from straylight.layout import left_in_training
 from straylight.preflight.finding import Finding
 from straylight.tensors import Batch, Logits
 
@@ -46,7 +48,7 @@ def check_determinism(classifier: Classifier, images: Tensor, first: Logits) -> 
         # Halves in another order: a batch norm in training mode sees other neighbours.
         halves = images.flip(0).chunk(2)
         apart = torch.cat([classifier(half) for half in halves]).flip(0)
-    left_on = modes_of(classifier)
+    left_on = left_in_training(classifier.network)
     for when, other, guess in (
         ("in a second pass", again, "something random is in its forward pass, such as dropout"),
         (
@@ -64,9 +66,33 @@ def check_determinism(classifier: Classifier, images: Tensor, first: Logits) -> 
                 f"change): {left_on or guess}; give the network in evaluation mode.",
             )
             return
-    if left_on:
+    with torch.no_grad():
+        alone = classifier(images[:1])
+    if differ(classifier, first[:1], alone):
+        yield Finding(
+            "error",
+            "determinism",
+            "An image gets other outputs alone than beside others: the forward pass looks at the whole "
+            "batch, as a squeeze or a softmax over the wrong axis does; give each image its own row.",
+        )
+    elif left_on:
         yield Finding(
             "note", "determinism", f"The outputs are the same in each pass, though {left_on}."
+        )
+
+
+def check_unchanged(classifier: Classifier, cohort: Cohort, logits: Logits) -> None:
+    """Check that a classifier still gives the answers that it gave before the attacks.
+
+    Raises:
+        InputError: If not: what it says depends on what it was asked before.
+    """
+    with torch.no_grad():
+        again = classifier(cohort.images.images(slice(SAMPLE)))
+    if differ(classifier, logits[:SAMPLE], again):
+        raise InputError(
+            f"{classifier.said} gives other outputs for the same images than at the start: it changes as "
+            "it is called, so no figures can be given of it. Give a network that keeps no state."
         )
 
 
@@ -81,18 +107,6 @@ def differ(classifier: Classifier, one: Logits, other: Logits) -> bool:
     return bool(((one - other).abs() > TOLERANCE * one.abs().max()).any())
 
 
-def modes_of(classifier: Classifier) -> str:
-    """Name the layers that are in training mode although the network was put in evaluation mode."""
-    layers = [
-        f"{type(module).__name__} {name}".strip()
-        for name, module in classifier.network.named_modules()
-        if module.training and not list(module.children())
-    ]
-    more = f" and {len(layers) - 3} more" if len(layers) > 3 else ""
-    verb = "stays" if len(layers) == 1 else "stay"
-    return f"{', '.join(layers[:3])}{more} {verb} in training mode" if layers else ""
-
-
 def check_gradients(logits: Logits, images: Tensor, chosen: Tensor) -> Iterator[Finding]:
     """See that the margin of the prediction has a gradient with respect to the images.
 
@@ -102,10 +116,10 @@ def check_gradients(logits: Logits, images: Tensor, chosen: Tensor) -> Iterator[
     margins = margin(logits, logits.argmax(1))
     try:
         (gradients,) = torch.autograd.grad(margins.sum(), images)
-    except RuntimeError as error:  # NotImplementedError is one
-        reason = str(error).splitlines()[0]
+    except Exception as error:
+        # Operators of other libraries and of users raise what they like on the way back.
         yield Finding(
-            "error", "gradients", f"No gradient reaches the images ({reason}): {DETACHED}"
+            "error", "gradients", f"No gradient reaches the images ({reason_of(error)}): {DETACHED}"
         )
         return
     reach = gradients[chosen].abs().sum((1, 2, 3))

@@ -6,6 +6,8 @@ from typing import Literal
 Level = Literal["error", "warning", "note"]
 Check = Literal[
     "head",
+    "model",
+    "images",
     "outputs",
     "determinism",
     "gradients",

@@ -10,10 +10,11 @@ from straylight import backbones
 from straylight.classifier import Classifier
 from straylight.cohort import Cohort
 from straylight.counts import Proportion, wilson
+from straylight.errors import InputError
 from straylight.images import RGB
 from straylight.preflight.agreement import said
 from straylight.preflight.finding import Finding
-from straylight.tensors import LEVELS, Batch, Labels
+from straylight.tensors import LEVELS, Batch, Images, Labels
 
 SCREENED, TESTED = 16, 100  # images
 SAME = 0.01  # relative difference of numbers that a network cannot tell
@@ -44,6 +45,7 @@ class Normalisation:
             class_names=classifier.class_names,
             mean=self.mean,
             std=self.std,
+            layout=classifier.layout,
         )
 
     def of_channels(self, n: int) -> "Normalisation":
@@ -103,13 +105,13 @@ def check_normalisation(
         return
     images = cohort.images.images(screened)
     tried = [
-        (right(other.applied(classifier).predict(images), screened).hits, other)
+        (right(answers(other.applied(classifier), images), screened).hits, other)
         for other in others(classifier)
     ]
     hits, best = max(tried, key=lambda item: item[0])
     if hits <= right(predictions[screened], screened).hits:
         return
-    found = right(best.applied(classifier).predict(cohort.images.images(tested)), tested)
+    found = right(answers(best.applied(classifier), cohort.images.images(tested)), tested)
     constant = Proportion(int(cohort.labels[tested].bincount().max()), len(tested))
     if found.ci95[0] > max(given.ci95[1], constant.rate):
         yield Finding(
@@ -118,6 +120,17 @@ def check_normalisation(
             f"With {best.name} the accuracy would be {said(found)}, of each class alike, instead of "
             f"{said(given)}: the network was probably trained on those; give {best.remedy}.",
         )
+
+
+def answers(classifier: Classifier, images: Images) -> Labels:
+    """Return the predictions, and -1 for what a network cannot take in another range than its own."""
+    try:
+        with torch.no_grad():
+            logits = classifier(images)
+    except InputError:
+        return torch.full((len(images),), -1)
+    predictions: Labels = logits.argmax(1).where(~logits.isnan().any(1), -1)
+    return predictions
 
 
 def others(classifier: Classifier) -> list[Normalisation]:

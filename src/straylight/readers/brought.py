@@ -1,10 +1,13 @@
 """What a reader gives back of a model, and what users say beside its file."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal
 
 from torch import nn
 
+from straylight.contract import plain_names, plain_numbers
+from straylight.errors import quoted
 from straylight.heads import Kind
 
 
@@ -35,6 +38,20 @@ class ModelOptions:
     finding: str = ""
     head: Kind | Literal["auto"] = "auto"
 
+    def plain(self) -> "ModelOptions":
+        """Return the same with tuples for lists, arrays and single values, as Python users write them.
+
+        Raises:
+            InputError: If a value is none of these.
+        """
+        return replace(
+            self,
+            weights=str(self.weights or ""),
+            classes=plain_names(self.classes),
+            mean=plain_numbers(self.mean, "mean"),
+            std=plain_numbers(self.std, "std"),
+        )
+
 
 @dataclass(frozen=True)
 class Brought:
@@ -47,7 +64,8 @@ class Brought:
         size: Side of its images in pixels (0: not said).
         mean, std: Its normalisation of images in [0, 1] (none: not said).
         classes: Names of its outputs (none: not said).
-        notes: What was changed while it was read, for the user.
+        notes: What its user should know of how it was read, a sentence each.
+        files: What was read from the disk beside the file or folder that was given, and its --weights.
     """
 
     network: nn.Module
@@ -58,9 +76,11 @@ class Brought:
     std: tuple[float, ...] = ()
     classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    files: tuple[Path, ...] = ()
 
 
-def reason_of(error: Exception) -> str:
+def reason_of(error: BaseException) -> str:
     """Return the first line of what a library says, or the kind of its error."""
     lines = [line for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0].strip()[:300]}" if lines else type(error).__name__
+    kind = type(error).__name__
+    return f"{kind}: {quoted(lines[0].strip(), 200)}" if lines else kind

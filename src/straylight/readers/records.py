@@ -59,6 +59,8 @@ def check_count(path: Path) -> None:
         stream.seek(max(0, length - 2**16 - END - 76))
         tail = stream.read()
     place = tail.rfind(b"PK\5\6")
+    if place < 0:
+        raise zipfile.BadZipFile("File is not a zip file")
     count = int.from_bytes(tail[place + 10 : place + 12], "little")
     directory = int.from_bytes(tail[place + 12 : place + 16], "little")
     larger = tail.rfind(b"PK\6\6")  # of zip64

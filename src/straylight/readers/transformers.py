@@ -110,8 +110,8 @@ def build(spec: str, config: dict[str, Any], names: tuple[str, ...], weights: We
             settings = CONFIG_MAPPING[config["model_type"]](
                 **given, id2label=dict(enumerate(names))
             )
-            classifier: Any = AutoModelForImageClassification._model_mapping[type(settings)]
-            network, told = classifier.from_pretrained(
+            kind: Any = AutoModelForImageClassification._model_mapping[type(settings)]
+            network, told = kind.from_pretrained(
                 None,
                 config=settings,
                 state_dict=weights,
@@ -186,6 +186,6 @@ def side_of(size: object) -> int:
     (224, 224, 0)
     """
     sides = list(size.values()) if isinstance(size, dict) else [size]
-    side = sides[0] if sides and sides.count(sides[0]) == len(sides) else 0
-    fits = isinstance(side, int) and not isinstance(side, bool) and 0 < side <= LARGEST_SIDE
-    return int(side) if isinstance(side, int) and fits else 0
+    side: Any = sides[0] if sides and sides.count(sides[0]) == len(sides) else 0
+    whole = isinstance(side, int) and not isinstance(side, bool)
+    return side if whole and 0 < side <= LARGEST_SIDE else 0

@@ -1,9 +1,11 @@
 """The report: one HTML file, drawn from an audit's folder with no model and no network."""
 
+import re
 from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from markupsafe import Markup
 
 from straylight.archive import load_audit
 from straylight.files import write_text
@@ -12,6 +14,11 @@ from straylight.report.page import make_page
 from straylight.results import Audit
 
 __all__ = ["render", "write_report"]
+
+LONGEST = 2**16  # characters of any one text: as many as a command may have
+TURNING = re.compile(
+    "[\u202a-\u202e\u2066\u2067]"
+)  # what changes the direction of text that follows
 
 
 def render(audit: Audit, folder: Path) -> str:
@@ -28,6 +35,17 @@ def render(audit: Audit, folder: Path) -> str:
     return template().render(page=make_page(audit, folder))
 
 
+def plain(value: object) -> object:
+    """Return a text that others wrote so that it is bounded and leaves the text around it alone."""
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    if len(value) > LONGEST:
+        value = (
+            f"{value[:LONGEST]}\N{HORIZONTAL ELLIPSIS} ({len(value) - LONGEST:,} characters more)"
+        )
+    return TURNING.sub(lambda found: f"\\u{ord(found[0]):04x}", value)
+
+
 @cache
 def template() -> Template:
     """Return the page's template."""
@@ -35,6 +53,7 @@ def template() -> Template:
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=plain,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,

@@ -11,9 +11,8 @@ import torch
 from PIL import Image
 
 from straylight.counts import Proportion
-from straylight.errors import InputError
-from straylight.files import read_delta
-from straylight.formats.arrays import load_arrays
+from straylight.errors import InputError, quoted, reason_of
+from straylight.files import read_array, read_delta
 from straylight.report.tables import best_of_each_kind, interval, number, share
 from straylight.results import Audit, Perturbation
 from straylight.tensors import LEVELS, Delta, Images, Pixels, Shape, as_received, from_pixels
@@ -72,16 +71,21 @@ def shape_of(audit: Audit) -> Shape:
     return audit.model.channels, audit.model.height, audit.model.width
 
 
-def read_pixels(path: Path, shape: Shape) -> Pixels:
+def read_pixels(path: Path, shape: Shape, sha256: str = "") -> Pixels:
     """Read stored images, uint8 (N, C, H, W).
 
     Raises:
-        InputError: If the file is missing, broken, or holds something else.
+        InputError: If the file is missing, broken, not the one of that digest, or holds something else.
     """
-    array = load_arrays(path).get("images", np.empty(0))
+    try:
+        array = read_array(path, sha256=sha256)
+    except (OSError, ValueError, MemoryError) as error:
+        raise InputError(
+            f"{path} cannot be read as images ({reason_of(error)}): run the audit again."
+        ) from error
     if array.dtype != np.uint8 or array.ndim != 4 or array.shape[1:] != shape:
         raise InputError(
-            f"{path} holds {array.dtype} {array.shape}, not uint8 images of shape {shape}: "
+            f"{path} holds {quoted(array.dtype)} {quoted(array.shape)}, not uint8 images of shape {shape}: "
             "run the audit again."
         )
     return torch.from_numpy(array)
@@ -93,7 +97,7 @@ def read_perturbation(item: Perturbation, folder: Path, shape: Shape) -> Delta:
     Raises:
         InputError: If it is missing or broken, of another shape, or not finite.
     """
-    delta = read_delta(folder / item.file)
+    delta = read_delta(folder / item.file, item.sha256)
     if delta.shape[1:] != shape or not delta.isfinite().all():
         raise InputError(
             f"{folder / item.file} is not a finite perturbation of shape {shape}: "

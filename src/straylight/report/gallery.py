@@ -13,6 +13,7 @@ from straylight.report.figures import (
     read_pixels,
     shape_of,
 )
+from straylight.report.learned import kind_of
 from straylight.report.tables import share
 from straylight.report.verdict import Verdict
 from straylight.results import Audit, Perturbation
@@ -48,6 +49,7 @@ class Pictures:
     compared: tuple[Compared, ...]
     examples: tuple[Example, ...]
     photographs: tuple[Picture, ...]
+    noun: str
     adapted: tuple[Picture, ...]
 
 
@@ -62,16 +64,24 @@ def make_pictures(audit: Audit, verdict: Verdict, folder: Path, factor: int) -> 
         shown=draw_compared(attack, folder, shape, factor),
         compared=tuple(draw_compared(item, folder, shape, factor) for item in beside if item),
         examples=() if kept is None else draw_examples(kept, attack, folder, shape),
-        photographs=draw_photographs(folder / audit.natural.examples, shape, "Photograph"),
+        photographs=draw_photographs(
+            folder / audit.natural.examples, shape, "Photograph", audit.natural.examples_sha256
+        ),
+        noun="drawings" if kind_of(audit.natural) == "drawings" else "photographs",
         adapted=()
         if adapted is None
-        else draw_photographs(folder / adapted["examples"], shape, "Adapted photograph"),
+        else draw_photographs(
+            folder / adapted["examples"],
+            shape,
+            "Adapted photograph",
+            adapted.get("examples_sha256", ""),
+        ),
     )
 
 
-def draw_photographs(file: Path, shape: Shape, name: str) -> tuple[Picture, ...]:
+def draw_photographs(file: Path, shape: Shape, name: str, sha256: str) -> tuple[Picture, ...]:
     """Draw the photographs that were kept in a file."""
-    pixels = read_pixels(file, shape)
+    pixels = read_pixels(file, shape, sha256)
     return tuple(draw_pixels(pixels[i : i + 1], f"{name} {i + 1}") for i in range(len(pixels)))
 
 
@@ -96,7 +106,7 @@ def draw_examples(
     kept: Json, attack: Perturbation, folder: Path, shape: Shape
 ) -> tuple[Example, ...]:
     """Draw the kept medical images, those whose prediction turns from right to wrong first."""
-    pixels = read_pixels(folder / kept["file"], shape)
+    pixels = read_pixels(folder / kept["file"], shape, kept.get("sha256", ""))
     delta = read_perturbation(attack, folder, shape)
     columns = [kept[name] for name in ("labels", "clean", "attacked")]
     if {len(column) for column in columns} != {len(pixels)}:

@@ -1,12 +1,24 @@
 """The top of the page: the answer in one sentence, and what was audited."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from straylight.counts import percent
 from straylight.preflight import Finding
-from straylight.report.tables import GAP, Pairs, counted, flatten, interval, number, of, share
+from straylight.report.learned import kind_of, learned_on, looks, pictures, weak_runs
+from straylight.report.tables import (
+    GAP,
+    Pairs,
+    counted,
+    flatten,
+    interval,
+    isolated,
+    number,
+    of,
+    share,
+)
 from straylight.report.verdict import RULE, Verdict, Word
-from straylight.results import Audit, Budget, Perturbation
+from straylight.results import Audit, Budget, NaturalInfo, Perturbation
 from straylight.schema import Json
 
 THREAT_MODELS = {
@@ -31,6 +43,7 @@ class Headline:
     """The answer in one sentence, the verdict, and what both rest on."""
 
     word: Word
+    reason: str
     sentence: str
     basis: Pairs
     rule: Pairs
@@ -39,12 +52,9 @@ class Headline:
 def make_headline(audit: Audit, verdict: Verdict) -> Headline:
     """Answer the question of the page from the counts."""
     attack, noise = verdict.strongest, verdict.noise
-    source = f"from {number(audit.natural.n)} photographs"
-    if attack.threat_model == "T0":
-        source = "without any model"
     fooled = attack.score.fooled
     sentence = (
-        f"One perturbation made {source} changes {share(fooled)} of the predictions "
+        f"One perturbation made {learned_on(audit, attack)} changes {share(fooled)} of the predictions "
         f"(95{GAP}% interval {interval(fooled)}); random noise of the same budget changes at most "
         f"{share(noise.score.fooled)}."
     )
@@ -54,6 +64,7 @@ def make_headline(audit: Audit, verdict: Verdict) -> Headline:
             "Strongest attack",
             f"{said(attack)}: {choice(verdict.n_attacks, 'attack')}",
         ),
+        ("Learned on", looks(audit, attack)),
         (
             "Random noise",
             f"{said(noise)}: {choice(verdict.n_noises, 'random control')}",
@@ -66,7 +77,8 @@ def make_headline(audit: Audit, verdict: Verdict) -> Headline:
     basis.append(
         ("Accuracy", f"{share(clean)} without, {share(attack.score.correct)} under attack")
     )
-    return Headline(verdict.word, sentence, tuple(basis), tuple((w, RULE[w]) for w in RULE))
+    rule = tuple((word, RULE[word]) for word in RULE)
+    return Headline(verdict.word, verdict.reason, sentence, tuple(basis), rule)
 
 
 def choice(n: int, noun: str) -> str:
@@ -81,7 +93,7 @@ def choice(n: int, noun: str) -> str:
 def said(item: Perturbation) -> str:
     """Write a perturbation's name and fooling rate."""
     fooled = item.score.fooled
-    return f"{item.name}, {share(fooled)} ({of(fooled)}; interval {interval(fooled)})"
+    return f"{isolated(item.name)}, {share(fooled)} ({of(fooled)}; interval {interval(fooled)})"
 
 
 @dataclass(frozen=True)
@@ -90,6 +102,7 @@ class Subject:
 
     note: str
     warning: str
+    weak: tuple[str, ...]
     findings: tuple[Finding, ...]
     facts: Pairs
     threat_models: Pairs
@@ -102,13 +115,14 @@ def make_subject(audit: Audit) -> Subject:
     return Subject(
         note=audit.cohort.note,
         warning=warn_of_chance(audit) if audit.preflight is None else "",
+        weak=weak_runs(audit),
         findings=tuple(f for f in audit.preflight or () if f.level == "warning"),
         facts=make_facts(audit),
         threat_models=used_threat_models(audit),
         digests=(
             ("Classifier", audit.model.sha256),
             ("Medical images", audit.cohort.sha256),
-            ("Photographs", audit.natural.sha256),
+            (title_of(audit.natural), audit.natural.sha256),
         ),
         card=flatten(audit.model.card),
     )
@@ -132,24 +146,51 @@ def make_facts(audit: Audit) -> Pairs:
     model, cohort, natural = audit.model, audit.cohort, audit.natural
     clean = cohort.clean
     classes = ", ".join(
-        f"{name} {number(sum(row))}"
+        f"{isolated(name)} {number(sum(row))}"
         for name, row in zip(cohort.class_names, clean.confusion, strict=True)
     )
     colour = "grey" if model.channels == 1 else "RGB"
     size = f"{model.width} \N{MULTIPLICATION SIGN} {model.height}"
     return (
-        ("Classifier", f"{model.spec}; input {size} pixels, {colour}"),
-        ("Medical images", f"{cohort.spec}; {number(cohort.n)} images ({classes})"),
+        ("Classifier", f"{isolated(model.spec)}; input {size} pixels, {colour}"),
+        ("Medical images", f"{isolated(cohort.spec)}; {number(cohort.n)} images ({classes})"),
+        *make_ranges(cohort.value_ranges),
         (
             "Accuracy without attack",
             f"{share(clean.correct)} ({of(clean.correct)}; "
             f"95{GAP}% interval {interval(clean.correct)})",
         ),
-        ("Photographs", f"{natural.spec}; {number(natural.n)} images"),
+        (title_of(natural), f"{isolated(natural.spec)}; {pictures(natural)}"),
         *make_adapted(natural.adapted),
         ("Budget", describe(audit.budget)),
         *make_preflight(audit.preflight),
     )
+
+
+def make_ranges(ranges: tuple[Json, ...] | None) -> Pairs:
+    """Say which values became black and white."""
+    if ranges is None:
+        return ()
+    ways = [
+        f"{row['how']}, {edges(row['darkest'])} to {edges(row['lightest'])} ({counted(row['n'], 'image')})"
+        for row in ranges
+    ]
+    return (("Black to white", "; ".join(ways)),)
+
+
+def edges(ends: list[Any]) -> str:
+    """Write one value, or the least and the greatest of several.
+
+    >>> edges([0, 0]), edges([-1024, 4095.5])
+    ('0', '[-1024, 4095.5]')
+    """
+    least, greatest = (f"{end:.6g}" for end in ends)
+    return least if least == greatest else f"[{least}, {greatest}]"
+
+
+def title_of(natural: NaturalInfo) -> str:
+    """Return what the attacker's images are called."""
+    return "Drawings" if kind_of(natural) == "drawings" else "Photographs"
 
 
 def make_preflight(findings: tuple[Finding, ...] | None) -> Pairs:

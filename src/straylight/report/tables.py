@@ -68,6 +68,15 @@ class Recall:
     under_interval: str
 
 
+def isolated(name: str) -> str:
+    """Keep a name that may run from right to left from moving the words around it.
+
+    >>> isolated("skin"), isolated("\u05d0").encode("unicode_escape").decode()
+    ('skin', '\\\\u2068\\\\u05d0\\\\u2069')
+    """
+    return name if name.isascii() else f"\N{FIRST STRONG ISOLATE}{name}\N{POP DIRECTIONAL ISOLATE}"
+
+
 def share(found: Proportion) -> str:
     """Write a proportion in per cent; a dash for an empty sample.
 

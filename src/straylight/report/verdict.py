@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from straylight.counts import Proportion, percent
+from straylight.counts import Proportion, mean_of, percent
 from straylight.errors import InputError
 from straylight.results import Audit, Perturbation
 
-Word = Literal["broken", "weakened", "not shown"]
+Word = Literal["broken", "weakened", "not shown", "no verdict"]
 
 PATTERNS = ("perlin", "gabor")
 RATIO = 3
@@ -24,7 +24,16 @@ RULE: dict[Word, str] = {
         "the two intervals meet: an effect beyond that of random noise was not shown. "
         "This is no proof that there is none."
     ),
+    "no verdict": (
+        "without any attack the classifier answers at chance or the same for all images, or it is "
+        "probably given its images in another way than it was trained with: a changed prediction of such "
+        "a classifier says nothing."
+    ),
 }
+
+# Warnings of preflight after which a fooling rate says nothing, the cause before what it leads to. Of
+# `accuracy` only where it is that of chance: see `void`.
+VOID = ("outputs", "images", "constant-images", "size", "class-order", "normalisation", "constant")
 
 
 def judge(attack: Proportion, noise: Proportion) -> Word:
@@ -63,6 +72,7 @@ class Verdict:
             nothing.
         copy: The copy of the strongest attack's spectrum, if there is one; it decides nothing.
         n_attacks, n_noises: How many the first two were chosen from.
+        reason: Why there is no verdict, and what to do.
     """
 
     word: Word
@@ -72,6 +82,7 @@ class Verdict:
     copy: Perturbation | None
     n_attacks: int
     n_noises: int
+    reason: str = ""
 
 
 def reach_verdict(audit: Audit) -> Verdict:
@@ -89,15 +100,39 @@ def reach_verdict(audit: Audit) -> Verdict:
         if not found:
             raise InputError(f"the audit has no {kind}: run it again with one.")
     strongest, noise = largest(attacks), largest(noises)
+    reason = void(audit)
     copies = [item for item in controls if item.copy_of == strongest.name]
     return Verdict(
-        word=judge(strongest.score.fooled, noise.score.fooled),
+        word="no verdict" if reason else judge(strongest.score.fooled, noise.score.fooled),
         strongest=strongest,
         noise=noise,
         pattern=largest(patterns) if patterns else None,
         copy=largest(copies) if copies else None,
         n_attacks=len(attacks),
         n_noises=len(noises),
+        reason=reason,
+    )
+
+
+def void(audit: Audit) -> str:
+    """Return why a fooling rate of this classifier says nothing, and what to do; nothing if it does."""
+    warned: dict[str, str] = {
+        f.check: f.message for f in reversed(audit.preflight or ()) if f.level == "warning"
+    }
+    for check in VOID:
+        if check in warned:
+            return warned[check]
+    clean = audit.cohort.clean
+    recalls = [recall for recall in clean.recalls if recall.n]
+    if len(recalls) < 2:
+        return ""
+    mean, low, _ = mean_of(recalls)
+    if low > 1 / len(recalls):
+        return ""
+    return warned.get("accuracy") or (
+        f"The balanced accuracy is {percent(mean)} %, where guessing has "
+        f"{percent(1 / len(recalls))} %: check the order of the classes and the normalisation, and "
+        "audit it again."
     )
 
 

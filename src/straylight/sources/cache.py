@@ -17,7 +17,7 @@ from pathlib import Path
 import PIL
 
 from straylight.errors import quoted
-from straylight.formats import pictures, selection
+from straylight.formats import levels, pictures, portable, rasters, selection
 from straylight.formats.pixelfile import UnreadableError, digest, mapped, read, write_pixels
 from straylight.formats.selection import Selection, collect
 from straylight.images import ImageSet, Skipped
@@ -86,7 +86,7 @@ def opened(folder: Path, chosen: Selection, shape: Shape) -> ImageSet | None:
             Skipped(quoted(chosen.name(index)), quoted(reason, 120))
             for index, reason in info["skipped"]
         )
-        images = ImageSet(mapped(folder / PIXELS), chosen.spec, skipped)
+        images = ImageSet(mapped(folder / PIXELS), chosen.spec, skipped + chosen.skipped)
         return images if images.shape == shape and images.sha256 == info["sha256"] else None
     except Exception:
         # numpy and what it parses with raise nearly every kind for a damaged file.
@@ -118,7 +118,9 @@ def build(chosen: Selection, shape: Shape, folder: Path) -> Path:
 
 def key(content: str, chosen: Selection, shape: Shape) -> str:
     """Name of the cache of some content, for a shape and for the code that decodes."""
-    code = [inspect.getsource(module) for module in (pictures, selection)]
+    code = [
+        inspect.getsource(module) for module in (levels, pictures, portable, rasters, selection)
+    ]
     parts = [content, shape, chosen.stretched, PIL.__version__, code]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 

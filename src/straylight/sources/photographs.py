@@ -4,7 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
 
 from straylight.errors import InputError, listed
@@ -12,10 +11,13 @@ from straylight.formats.arrays import from_array, load_arrays
 from straylight.formats.containers import Container
 from straylight.formats.hub import HF
 from straylight.formats.hubrows import open_photographs
-from straylight.formats.pictures import find_pictures, fit
+from straylight.formats.pictures import fit
+from straylight.formats.pixelstore import PixelStore
+from straylight.formats.regular import check_regular
 from straylight.formats.selection import collect, fingerprint, select
 from straylight.formats.shards import is_source, open_source
-from straylight.images import ImageSet
+from straylight.formats.survey import find_pictures, first_of
+from straylight.images import ImageSet, Origin, Skipped
 from straylight.sources.cache import load_cached
 from straylight.sources.drawings import DRAWINGS
 from straylight.sources.paper import IMAGENET, OPENIMAGES, draw_as_paper
@@ -73,7 +75,8 @@ def load_natural(
     if text == PHOTOS:
         return builtin_photos(shape, n or 1000, rng)
     if text in DRAWINGS:
-        return ImageSet(DRAWINGS[text](shape, n or 1000, rng), text)
+        drawings = DRAWINGS[text](shape, n or 1000, rng)
+        return ImageSet(drawings, text, origin=Origin("drawings", len(drawings)))
     if text.startswith(HF):
         with open_photographs(text, n, seed) as chosen:
             return load_cached(chosen, shape) if cache else collect(chosen, shape)[0]
@@ -82,7 +85,8 @@ def load_natural(
         return load_files(
             drawn.container, drawn.names, shape, text, cache=cache, stretched=drawn.stretched
         )
-    if Path(text).suffix in {".npy", ".npz"}:
+    check_regular(Path(text))
+    if Path(text).suffix in {".npy", ".npz"} and not Path(text).is_dir():
         return load_natural_arrays(text, shape, n, rng)
     return load_pictures(text, shape, n, rng, cache=cache)
 
@@ -95,7 +99,8 @@ def load_natural_arrays(
     if "images" not in arrays and len(arrays) != 1:
         raise InputError(f"{spec} holds {listed(sorted(arrays))}: name the photographs 'images'.")
     array = np.atleast_1d(arrays.get("images", next(iter(arrays.values()))))
-    return from_array(array[draw(len(array), n, rng, spec)], shape, spec)
+    drawn = draw(len(array), n, rng, spec)
+    return from_array(array if n is None else array[drawn], shape, spec, own=True)
 
 
 def load_pictures(
@@ -109,13 +114,14 @@ def load_pictures(
             f"{', '.join([PHOTOS, *DRAWINGS])}."
         )
     with open_source(spec) as container:
-        files = find_pictures(container, dicom=False)
-        if not files:
+        found = find_pictures(container, dicom=False)
+        if not found.names:
             raise InputError(
-                f"{spec} holds no image file (JPEG, PNG, WebP, TIFF or BMP) at any depth."
+                f"{spec} holds no image file (JPEG, PNG, WebP, TIFF or BMP) at any depth"
+                f"{first_of(found.skipped)}."
             )
-        names = [files[index] for index in draw(len(files), n, rng, spec)]
-        return load_files(container, names, shape, spec, cache=cache)
+        names = [found.names[index] for index in draw(len(found.names), n, rng, spec)]
+        return load_files(container, names, shape, spec, cache=cache, skipped=found.skipped)
 
 
 def load_files(
@@ -126,9 +132,10 @@ def load_files(
     *,
     cache: bool,
     stretched: bool = False,
+    skipped: tuple[Skipped, ...] = (),
 ) -> ImageSet:
     """Decode files of a container, or take them from the cache."""
-    chosen = select(container, names, spec, stretched=stretched)
+    chosen = select(container, names, spec, stretched=stretched, skipped=skipped)
     if not cache:
         return collect(chosen, shape)[0]
     known = fingerprint((name, container.on_disk(name)) for name in names)
@@ -150,8 +157,11 @@ def builtin_photos(shape: Shape, n: int, rng: np.random.Generator) -> ImageSet:
 
     folder = Path(skimage.data.__file__).parent
     photos = [Image.open(folder / name).convert("RGB") for name in PHOTO_FILES]
-    crops = [fit(random_crop(photos[index % len(photos)], rng), shape) for index in range(n)]
-    return ImageSet(torch.from_numpy(np.stack(crops)), PHOTOS)
+    crops = PixelStore(shape)
+    for index in range(n):
+        crops.append(fit(random_crop(photos[index % len(photos)], rng), shape))
+    origin = Origin("crops", min(n, len(photos)))
+    return ImageSet(crops.finish(range(n)), PHOTOS, origin=origin)
 
 
 def random_crop(photo: Image.Image, rng: np.random.Generator) -> Image.Image:

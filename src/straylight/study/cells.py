@@ -2,29 +2,29 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import cache
 
+from straylight.code import code
 from straylight.formats.reading import Reading
 from straylight.plan import name_of
-from straylight.provenance import versions
+from straylight.readers.function import PYTHON
 from straylight.study.cell import Cell, unique
 from straylight.study.cost import of_audit, of_training
+from straylight.study.digests import MADE_BY
 from straylight.study.grid import Entry, Grid
 from straylight.training.recipe import PRETRAINED, RANDOM
 
 Digest = Callable[[str, Reading | None], str]
+Data = tuple[tuple[str, Reading | None, str], ...]  # specs, how they are read, and their digests
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a cell is run with: its part of the file, the digests of its data, and its threads."""
+    """What a cell is run with: its part of the file, its data with their digests, and its threads."""
 
     entry: Entry
     digests: dict[str, str]
     threads: int
-
-
-code = cache(versions)  # of what computes: a study is of one
+    data: Data = ()
 
 
 def cells_of(grid: Grid, digest: Digest) -> list[Cell]:
@@ -63,9 +63,14 @@ def training_of(entry: Entry, threads: int, digest: Digest) -> Cell:
             "classes": cohort.classes,
             "shape": entry.shape,
             "threads": threads,
-            "versions": code(),
+            "code": code(),
         },
-        inputs=Inputs(entry, {"training": data}, threads),
+        inputs=Inputs(
+            entry,
+            {"training": data},
+            threads,
+            ((cohort.train, cohort.reading, data), *weights_of(weights, known)),
+        ),
         labels={
             key: entry.labels[key]
             for key in ("cohort", "model", "initialisation", "training_seed")
@@ -73,6 +78,11 @@ def training_of(entry: Entry, threads: int, digest: Digest) -> Cell:
         },
         cost=of_training(recipe, cohort.n_train, entry.model.throughput),
     )
+
+
+def weights_of(weights: str, digest: str) -> Data:
+    """Return a file of start weights as data, if it is one."""
+    return () if weights in (PRETRAINED, RANDOM) else ((weights, None, digest),)
 
 
 def audit_of(entry: Entry, training: Cell | None, threads: int, digest: Digest) -> Cell:
@@ -86,8 +96,11 @@ def audit_of(entry: Entry, training: Cell | None, threads: int, digest: Digest) 
         "public": (entry.public, None) if entry.public else None,
         "model": (model.model, None) if model.model else None,
         "weights": (model.options.weights, None) if model.options.weights else None,
+        # Its source is not all of it: it may read weights from wherever it likes.
+        "made": (MADE_BY + model.model, None) if model.model.startswith(PYTHON) else None,
     }
-    digests = {name: digest(*item) for name, item in data.items() if item is not None}
+    found = {name: item for name, item in data.items() if item is not None}
+    digests = {name: digest(*item) for name, item in found.items()}
     return Cell(
         kind="audit",
         identity={
@@ -100,9 +113,11 @@ def audit_of(entry: Entry, training: Cell | None, threads: int, digest: Digest) 
             "reading": asdict(cohort.reading) | {"root": ""},
             "options": asdict(model.options) | {"weights": ""},
             "trained": training and training.id,
-            "versions": code(),
+            "code": code(),
         },
-        inputs=Inputs(entry, digests, threads),
+        inputs=Inputs(
+            entry, digests, threads, tuple((*item, digests[name]) for name, item in found.items())
+        ),
         labels=entry.labels,
         methods=tuple(dict.fromkeys(name_of(m) for m in (*plan.untargeted, *plan.targeted))),
         needs=() if training is None else (training.id,),

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from straylight.attacks import CONTROLS, Sequential
+from straylight.attacks import CONTROLS, Sequential, planned
 from straylight.plan import Plan, jobs
 from straylight.training.recipe import Recipe
 
@@ -70,7 +70,7 @@ def of_audit(
     total = Cost()
     for job in wanted:
         n = sizes[job.method.source]
-        passes = 2 * job.method.attack.planned(n, len(class_names)) + n
+        passes = 2 * planned(job.method.attack, n, len(class_names)) + n
         one_by_one = isinstance(job.method.attack, Sequential)
         total += timed(passes, throughput, "sequential" if one_by_one else "attack")
     if any(job.method.source == "adapted" for job in wanted):

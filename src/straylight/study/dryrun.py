@@ -4,7 +4,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from straylight.errors import InputError
+from straylight.errors import InputError, quoted
 from straylight.study.cells import cells_of
 from straylight.study.cost import Cost
 from straylight.study.digests import locate
@@ -28,11 +28,11 @@ def dry_run(grid: Grid, study: Path, workers: int, out: Console) -> None:
 
     say(f"{'image passes':>14}  {'time':>8}  cell")
     for cell in cells:
-        say(f"{cell.cost.passes:>14,}  {written(cell.cost):>8}  {cell.name}")
+        say(f"{counted(cell.cost):>14}  {written(cell.cost):>8}  {cell.name}")
     for kind in ("training", "audit"):
         some = [cell.cost for cell in cells if cell.kind == kind]
         total = sum(some, Cost())
-        say(f"{total.passes:>14,}  {written(total):>8}  all {len(some)} cells of kind {kind}")
+        say(f"{counted(total):>14}  {written(total):>8}  all {len(some)} cells of kind {kind}")
     total = sum((cell.cost for cell in cells), Cost())
     several = workers > 1 and total.seconds > 0
     each = f", {span(total.seconds / workers)} with {workers} workers" if several else ""
@@ -47,9 +47,16 @@ def remarks(grid: Grid, study: Path, total: Cost, specs: set[str]) -> list[str]:
     unstated = [name for name, model in grid.models.items() if model.throughput is None]
     if unstated:
         lines.append(f"No throughput is stated for {', '.join(unstated)}: their time is not in it.")
-    uncounted = [name for name, cohort in grid.cohorts.items() if not cohort.n_test]
-    if uncounted:
-        lines.append(f"No n_test is stated for {', '.join(uncounted)}: scoring is not in it.")
+    used = {id(entry.cohort) for entry in grid.entries}
+    trained = {id(entry.cohort) for entry in grid.entries if entry.recipe is not None}
+    for key, of, work in (("n_train", trained, "training"), ("n_test", used, "scoring")):
+        uncounted = [
+            quoted(name)
+            for name, cohort in grid.cohorts.items()
+            if id(cohort) in of and not getattr(cohort, key)
+        ]
+        if uncounted:
+            lines.append(f"No {key} is stated for {', '.join(uncounted)}: {work} is not in it.")
     if (study / INDEX).exists():
         index = Index(study / INDEX)
         if (pace := index.pace()) is not None:
@@ -61,6 +68,11 @@ def remarks(grid: Grid, study: Path, total: Cost, specs: set[str]) -> list[str]:
     if missing := sorted(spec for spec in specs if not is_there(spec)):
         lines.append(f"Not here: {', '.join(missing)}.")
     return lines
+
+
+def counted(cost: Cost) -> str:
+    """Write how many passes there are, if they can be counted."""
+    return f"{cost.passes:,}" if cost.passes else "not counted"
 
 
 def written(cost: Cost) -> str:

@@ -1,10 +1,11 @@
 """A study's file, read and checked: every audit that it calls for, with its training."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from straylight.attacks import parse_method
-from straylight.errors import InputError
+from straylight.errors import InputError, listed, quoted
 from straylight.formats.reading import Reading
 from straylight.models import ModelOptions
 from straylight.plan import Plan
@@ -12,7 +13,7 @@ from straylight.schema import Json
 from straylight.settings import parse_settings
 from straylight.study.cost import Throughput
 from straylight.study.document import Document, Place
-from straylight.study.matrix import AXES, expand
+from straylight.study.matrix import AXES, MOST, count, expand
 from straylight.study.presets import preset
 from straylight.study.schema import check, made
 from straylight.surrogates import Adaptation
@@ -88,11 +89,23 @@ class Grid:
         self.gpus = float(data.get("gpus", 0))
         self.cohorts = {name: self._cohort(name, found) for name, found in data["cohorts"].items()}
         self.models = {name: self._model(name, found) for name, found in data["models"].items()}
-        self.entries = [
-            self._entry(combination, ("audits", number))
-            for number, matrix in enumerate(data["audits"])
-            for combination in expand(matrix)
-        ]
+        self.entries = list(self._entries(data["audits"]))
+
+    def _entries(self, matrices: list[Json]) -> Iterator[Entry]:
+        """Make all audits, having counted them first."""
+        expected = 0
+        for number, matrix in enumerate(matrices):
+            expected += count(matrix)
+            with self.document.at(("audits", number)):
+                if expected > MOST:
+                    raise InputError(
+                        f"up to here the study has {expected:,} audits, and it may have {MOST:,}"
+                    )
+        for number, matrix in enumerate(matrices):
+            with self.document.at(("audits", number)):
+                combinations = expand(matrix)
+            for combination in combinations:
+                yield self._entry(combination, ("audits", number))
 
     def _cohort(self, name: str, found: Json) -> CohortEntry:
         place: Place = ("cohorts", name)
@@ -102,7 +115,9 @@ class Grid:
         fields |= {key: tuple(found.get(key, ())) for key in ("classes", "targets")}
         for target in fields["targets"]:
             if target not in fields["classes"]:
-                raise self.document.fault((*place, "targets"), f"{target!r} is none of the classes")
+                raise self.document.fault(
+                    (*place, "targets"), f"{quoted(target)!r} is none of the classes"
+                )
         return CohortEntry(**fields)
 
     def _model(self, name: str, found: Json) -> ModelEntry:
@@ -145,7 +160,7 @@ class Grid:
         if name not in known:
             raise self.document.fault(
                 (*place, kind.removesuffix("s")),
-                f"there is no [{kind}.{name}]: it has {', '.join(known)}",
+                f"there is no [{kind}.{quoted(name)}]: it has {listed(known)}",
             )
         return known[name]
 
@@ -182,7 +197,7 @@ def make_plan(found: Json, cohort: CohortEntry) -> Plan:
     for target in targets:
         if target not in cohort.classes:
             raise InputError(
-                f"the target {target!r} is none of the classes {', '.join(cohort.classes)}"
+                f"the target {quoted(target)!r} is none of the classes {listed(cohort.classes)}"
             )
     targeted = tuple(map(parse_method, found.get("targeted_methods", ())))
     levels = found.get("eps_levels")

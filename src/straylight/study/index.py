@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, MutableMapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from straylight.errors import InputError
+from straylight.errors import InputError, reason_of
 from straylight.schema import Json
 from straylight.study.cell import Cell
 from straylight.study.matrix import AXES
@@ -55,6 +55,7 @@ class Index:
                 f"{path.parent} has no {path.name}: give a folder of 'straylight study'."
             )
         self.path = path
+        check_own(path)
         with self._telling():
             # Not "ro": whoever reads first after a kill rolls the unfinished step back.
             mode = "rwc" if write else "rw"
@@ -77,8 +78,8 @@ class Index:
             yield
         except sqlite3.Error as error:
             raise InputError(
-                f"{self.path} cannot be used ({error}): free some disk, or delete it; it is made again "
-                "from the cells when the study goes on."
+                f"{self.path} cannot be used ({reason_of(error)}): free some disk, or delete it; it is "
+                "made again from the cells when the study goes on."
             ) from error
 
     def begin(self, title: str, cells: list[Cell]) -> None:
@@ -152,6 +153,21 @@ class Index:
     def digests(self) -> "Cache":
         """Return the cache of data digests."""
         return Cache(self.base)
+
+
+def check_own(path: Path) -> None:
+    """Check that the index and the files that SQLite writes beside it are files, not links or devices.
+
+    Raises:
+        InputError: If not.
+    """
+    for end in ("", "-journal", "-wal", "-shm"):
+        file = path.with_name(path.name + end)
+        if file.is_symlink() or (file.exists() and not file.is_file()):
+            raise InputError(
+                f"{file} is not a file of its own: delete it; the index is made again from the cells when "
+                "the study goes on."
+            )
 
 
 class Cache(MutableMapping[str, str]):

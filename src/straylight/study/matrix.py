@@ -1,10 +1,14 @@
 """Every combination that a matrix of audits calls for."""
 
+import math
 from itertools import product
 from typing import Any
 
+from straylight.errors import InputError
 from straylight.schema import Json
 
+MOST = 10_000  # audits: a year of them at an hour each
+MOST_COMPARED = 2_000_000  # combinations with entries of ``exclude``
 AXES = (
     *("cohort", "model", "initialisation", "source", "photographs"),
     *("norm", "zeta", "eps_levels", "training_seed", "seed"),
@@ -22,6 +26,10 @@ def expand(matrix: Json) -> list[Json]:
     >>> [(item["cohort"], item["seed"]) for item in expand(two)]
     [('a', 0), ('a', 1), ('b', 0)]
     """
+    if (n := count(matrix)) > MOST:
+        raise InputError(f"it calls for {n:,} audits, and a study has at most {MOST:,}")
+    if n * len(matrix.get("exclude", [])) > MOST_COMPARED:
+        raise InputError("it has too many entries of exclude for so many audits")
     base = {key: value for key, value in matrix.items() if key not in ("include", "exclude")}
     excluded = matrix.get("exclude", [])
     found = [item for item in combinations(base) if not any(fits(item, out) for out in excluded)]
@@ -30,6 +38,19 @@ def expand(matrix: Json) -> list[Json]:
         kept = {key: value for key, value in base.items() if key not in budget}
         found += combinations(kept | extra)
     return found
+
+
+def count(matrix: Json) -> int:
+    """Count the combinations of a matrix before any is made, those that are excluded too."""
+    found = product_of(matrix)
+    for extra in matrix.get("include", []):
+        found += product_of(matrix | extra)
+    return found
+
+
+def product_of(settings: Json) -> int:
+    """Multiply the numbers of values of all axes."""
+    return math.prod(len(several(settings[name])) for name in AXES if name in settings)
 
 
 def combinations(settings: Json) -> list[Json]:

@@ -1,7 +1,6 @@
 """One cell run in its folder, whole or not at all."""
 
 import errno
-import json
 import os
 import re
 import shutil
@@ -13,8 +12,10 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from straylight.errors import InputError
-from straylight.files import write_text
+from straylight.bounded import read_bounded
+from straylight.errors import InputError, reason_of
+from straylight.files import make_inner_folder, remove_link, sweep, write_text
+from straylight.jsons import sealed, unsealed
 from straylight.progress import Tracker
 from straylight.schema import Json
 from straylight.study.cell import Cell
@@ -23,6 +24,7 @@ from straylight.study.work import Work
 CELLS, CELL_FILE, ERROR_FILE = "cells", "cell.json", "error.txt"
 PARTIAL = ".partial"
 DONE, FAILED, BLOCKED = "done", "failed", "blocked"
+LARGEST = 2**26  # bytes of a record
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
@@ -58,21 +60,23 @@ def run_cell(cell: Cell, study: Path, work: Work, tracker: Tracker) -> Outcome:
     partial = folder.with_name(cell.id + PARTIAL)
     started = time.perf_counter()
     try:
-        partial.mkdir(parents=True, exist_ok=True)
+        make_inner_folder(partial.parent)
+        make_inner_folder(partial)
+        remove_link(partial / "lock")
         with FileLock(partial / "lock"):
             os.utime(partial)  # it runs: see `ray_engine`
             if not folder.exists() and not (partial / CELL_FILE).exists():
                 figures = work(cell, partial, study, tracker)
                 record: Json = {"id": cell.id, "kind": cell.kind, "identity": cell.identity}
                 record |= {"seconds": time.perf_counter() - started, "figures": figures}
-                write_text(partial / CELL_FILE, json.dumps(record, indent=1))
+                write_text(partial / CELL_FILE, sealed(record))
         finish(partial, folder)
         return read_outcome(study, cell.id)
     except Exception as error:
         # Whatever a cell raises, the others go on; it is told, and kept with its traceback.
         no_room = is_no_room(error)
-        with suppress(OSError):  # it is told all the same
-            (partial / ERROR_FILE).write_text(traceback.format_exc(), encoding="utf-8")
+        with suppress(InputError):  # it is told all the same
+            write_text(partial / ERROR_FILE, traceback.format_exc())
         seconds = time.perf_counter() - started
         return Outcome(cell.id, FAILED, seconds, describe(error), no_room=no_room)
 
@@ -82,6 +86,7 @@ def finish(partial: Path, folder: Path) -> None:
     if folder.exists():
         shutil.rmtree(partial, ignore_errors=True)
         return
+    sweep(partial)
     for name in ("lock", ERROR_FILE):
         (partial / name).unlink(missing_ok=True)
     partial.rename(folder)
@@ -95,11 +100,11 @@ def read_outcome(study: Path, id: str) -> Outcome:
     """
     path = study / CELLS / id / CELL_FILE
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = unsealed(read_bounded(path, LARGEST).decode("utf-8"))
         return Outcome(record["id"], DONE, record["seconds"], figures=record["figures"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
-            f"{path} is broken ({error}): delete its folder, and the study makes it again."
+            f"{path} is broken ({reason_of(error)}): delete its folder, and the study makes it again."
         ) from error
 
 

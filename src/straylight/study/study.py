@@ -10,7 +10,7 @@ from filelock import FileLock, Timeout
 from rich.console import Console
 
 from straylight.errors import InputError
-from straylight.files import make_folder
+from straylight.files import make_folder, make_inner_folder, remove_link
 from straylight.study.cell import Cell
 from straylight.study.digests import Digests
 from straylight.study.engines import Engine, Todo, in_process
@@ -70,8 +70,8 @@ def run_study(
                     view.end(outcome)
                     if outcome.no_room:
                         raise InputError(
-                            f"{study} takes no more ({outcome.error}): free some disk and give the same "
-                            "command again; what is finished is kept."
+                            f"{study} takes no more ({outcome.error.rstrip('.')}): free some disk and give "
+                            "the same command again; what is finished is kept."
                         )
             return Counter(row["state"] for row in index.rows("SELECT state FROM cells"))
         finally:
@@ -84,7 +84,7 @@ def enter(index: Index, title: str, cells: list[Cell], study: Path, view: View) 
         view.say(f"The last run ended while this ran, and it goes on: {row['name']}.")
     index.begin(title, cells)
     folder = study / CELLS
-    folder.mkdir(exist_ok=True)
+    make_inner_folder(folder)
     there = {entry.name for entry in os.scandir(folder) if not entry.name.endswith(PARTIAL)}
     finished = {cell.id for cell in cells if cell.id in there}
     index.record(read_outcome(study, cell.id) for cell in cells if cell.id in finished)
@@ -99,6 +99,7 @@ def locked(study: Path) -> Iterator[None]:
     Raises:
         InputError: If another process holds it.
     """
+    remove_link(study / LOCK)
     lock = FileLock(study / LOCK, timeout=0)
     try:
         lock.acquire()

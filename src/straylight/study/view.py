@@ -10,6 +10,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from straylight.study.cell import Cell
 from straylight.study.running import DONE, Outcome
 
+CLASSIFIER = ("cohort", "model", "initialisation")  # labels of what preflight looks at
+
 
 class View:
     """A tracker that also follows the cells: two lines on a terminal, a line a cell in a log.
@@ -30,13 +32,14 @@ class View:
         )  # expected of those that have not ended
         self.began, self.planned, self.spent, self.fresh = time.monotonic(), 0.0, 0.0, 0
         self.bars: Progress | None = None
+        self.told: set[tuple[str, ...]] = set()
 
     def found(self, cells: list[Cell]) -> None:
         """Tell which cells were there already."""
         self.counts[DONE] = len(cells)
         self.ahead -= sum(cell.cost.seconds for cell in cells)
         if cells:
-            self.say(f"{len(cells)} of {len(self.cells)} cells are there already.")
+            self.write(f"{len(cells)} of {len(self.cells)} cells are there already.")
 
     def begin(self, cell: Cell) -> None:
         """Tell that a cell runs."""
@@ -53,9 +56,9 @@ class View:
         self.spent += outcome.seconds
         self.fresh += 1
         if outcome.error:
-            self.say(f"{outcome.state}: {cell.name}: {outcome.error}", style="red")
+            self.write(f"{outcome.state}: {cell.name}: {outcome.error}", style="red")
         elif self.bars is None:
-            self.say(f"{self.standing()}: {cell.name}, {outcome.seconds:.0f} s")
+            self.write(f"{self.standing()}: {cell.name}, {outcome.seconds:.0f} s")
         self.draw()
 
     def standing(self) -> str:
@@ -78,7 +81,18 @@ class View:
         ended = sum(self.counts.values())
         return (time.monotonic() - self.began) / self.fresh * (len(self.cells) - ended)
 
-    def say(self, line: str, style: str = "") -> None:
+    def say(self, line: str) -> None:
+        """Tell what the running cell must be known by, once for all seeds and budgets of its classifier."""
+        cell = next(iter(self.running.values()), None)
+        if cell is None:
+            self.write(line)
+            return
+        parts = [str(cell.labels[key]) for key in CLASSIFIER if key in cell.labels]
+        if (*parts, line) not in self.told:
+            self.told.add((*parts, line))
+            self.write(f"{' '.join(parts) or cell.name}: {line}")
+
+    def write(self, line: str, style: str = "") -> None:
         """Print a line, above the bars if there are any."""
         console = self.console if self.bars is None else self.bars.console
         console.print(line, style=style or None, markup=False, highlight=False, soft_wrap=True)

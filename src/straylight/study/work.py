@@ -6,16 +6,20 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from straylight.archive import AUDIT_FILE, load_audit
 from straylight.attacks import ATTACKS, describe
 from straylight.audit import run
 from straylight.cohort import Cohort, load_cohort
+from straylight.errors import InputError, quoted, reason_of
+from straylight.files import read_array
 from straylight.finetune import finetune, public_network
+from straylight.finished import check_files
 from straylight.formats.reading import Reading
 from straylight.images import ImageSet
-from straylight.ledger import PREDICTIONS
-from straylight.modelcard import load_classifier
+from straylight.ledger import LEDGER_FILE, PREDICTIONS
+from straylight.modelcard import CARD_FILE, load_classifier
 from straylight.models import load_model
 from straylight.progress import Tracker
 from straylight.report import write_report
@@ -24,7 +28,9 @@ from straylight.schema import Json
 from straylight.sources.photographs import load_natural
 from straylight.study.cell import Cell
 from straylight.study.cells import Inputs
+from straylight.study.digests import check_unchanged
 from straylight.tensors import Shape
+from straylight.training.run import CHECKPOINT
 
 # Runs a cell in its folder of a study's folder, and returns its figures; called again after a kill,
 # it goes on.
@@ -52,10 +58,11 @@ def train(cell: Cell, folder: Path, study: Path, tracker: Tracker) -> Json:
     entry, cohort = inputs.entry, inputs.entry.cohort
     assert entry.recipe is not None
     torch.set_num_threads(inputs.threads)
-    if not (folder / "model.json").exists():
+    if not (folder / CARD_FILE).exists() or (folder / CHECKPOINT).exists():
         data = medical(
             cohort.train, inputs.digests["training"], entry.shape, cohort.classes, cohort.reading
         )
+        check_unchanged(inputs.data)
         finetune(data, entry.recipe, folder, tracker)
     history = load_classifier(folder).card["training"]["history"]
     return {"validation_accuracy": max(epoch["validation_accuracy"] for epoch in history)}
@@ -66,7 +73,7 @@ def audit(cell: Cell, folder: Path, study: Path, tracker: Tracker) -> Json:
     inputs: Inputs = cell.inputs
     entry, digests = inputs.entry, inputs.digests
     torch.set_num_threads(inputs.threads)
-    if not (folder / AUDIT_FILE).exists():
+    if not (folder / AUDIT_FILE).exists() or (folder / LEDGER_FILE).exists():
         classifier = (
             load_classifier(study / "cells" / cell.needs[0])
             if cell.needs
@@ -74,20 +81,30 @@ def audit(cell: Cell, folder: Path, study: Path, tracker: Tracker) -> Json:
         )
         shape, seed = classifier.shape, entry.plan.seed
         cohort = entry.cohort
+        natural = photographs(entry.natural, digests["natural"], shape, entry.photographs, seed)
+        test = medical(
+            cohort.test, digests["cohort"], shape, classifier.class_names, cohort.reading
+        )
+        training = oracle_images(inputs, shape) if "training" in digests else None
+        public = public_network(classifier, entry.public) if entry.public else None
+        check_unchanged(inputs.data)
         run(
             entry.plan,
             classifier,
-            photographs(entry.natural, digests["natural"], shape, entry.photographs, seed),
-            medical(cohort.test, digests["cohort"], shape, classifier.class_names, cohort.reading),
+            natural,
+            test,
             folder,
             note=cohort.note,
-            training=oracle_images(inputs, shape) if "training" in digests else None,
-            public=public_network(classifier, entry.public) if entry.public else None,
+            training=training,
+            public=public,
             tracker=tracker,
             keep_predictions=True,
+            finish=write_report,
         )
     write_report(folder)
-    return figures(load_audit(folder), folder)
+    found = load_audit(folder)
+    check_files(found, folder)
+    return figures(found, folder)
 
 
 def oracle_images(inputs: Inputs, shape: Shape) -> ImageSet:
@@ -151,6 +168,10 @@ def row(item: Perturbation, names: tuple[str, ...]) -> Json:
 def method_text(item: Perturbation) -> str:
     """Write an attack as a method is written, with the settings that are not the usual ones."""
     name = item.method["name"]
+    if name not in ATTACKS:  # a user's own
+        own = [f"{key}={value}" for key, value in item.method.get("settings", {}).items()]
+        at = "" if item.source == "photographs" else f"@{item.source}"
+        return f"{name}{at}{':' * bool(own)}{','.join(own)}"
     usual = describe(ATTACKS[name].make())
     settings = [f"{key}={value}" for key, value in item.method.items() if usual.get(key) != value]
     source = "" if item.source == ATTACKS[name].source else f"@{item.source}"
@@ -163,11 +184,11 @@ def pair(attack: Perturbation, control: Perturbation, names: tuple[str, ...], fo
     Moved is: predicted otherwise than without a perturbation or, for a targeted attack, predicted as
     the target where it was not without.
     """
-    clean = np.load(folder / PREDICTIONS / "clean.npy", allow_pickle=False)
+    clean = predictions(folder, "clean.npy")
     moved = []
     for item in (attack, control):
-        name = item.file.rpartition("/")[2]
-        found = np.load(folder / PREDICTIONS / name, allow_pickle=False)
+        found = predictions(folder, item.file.rpartition("/")[2])
+        check_predictions(item, clean, found, folder)
         changed = found != clean
         if attack.target is not None:
             changed &= found == names.index(attack.target)
@@ -181,6 +202,38 @@ def pair(attack: Perturbation, control: Perturbation, names: tuple[str, ...], fo
         "only_control": int(only_control.sum()),
         "n_control": int(moved[1].sum()),
     }
+
+
+def predictions(folder: Path, name: str) -> NDArray[np.generic]:
+    """Read the predictions under a perturbation, or without one."""
+    path = folder / PREDICTIONS / name
+    try:
+        return read_array(path)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path} cannot be read ({reason_of(error)}): delete the cell's folder, and the study makes "
+            "it again."
+        ) from error
+
+
+def check_predictions(
+    item: Perturbation, clean: NDArray[np.generic], found: NDArray[np.generic], folder: Path
+) -> None:
+    """Check that predictions are those that an audit has counted.
+
+    Raises:
+        InputError: If not.
+    """
+    n = len(item.score.transitions)
+    same = clean.shape == found.shape
+    pairs = clean.astype(np.int64) * n + found.astype(np.int64) if same else np.empty(0)
+    within = bool(((pairs >= 0) & (pairs < n * n)).all())
+    counts = np.bincount(pairs.astype(np.int64), minlength=n * n) if within else np.empty(0)
+    if counts.tolist() != [count for row in item.score.transitions for count in row]:
+        raise InputError(
+            f"{folder / PREDICTIONS} does not hold what was counted under {quoted(item.name)}: delete the "
+            "cell's folder, and the study makes it again."
+        )
 
 
 WORK: dict[str, Work] = {"training": train, "audit": audit}

@@ -54,6 +54,7 @@ class Aligned(Classifier):
             mean=tuple(classifier.mean.flatten().tolist()),
             std=tuple(classifier.std.flatten().tolist()),
             spec=f"{classifier.spec}, aligned",
+            layout=classifier.layout,
         )
         self.maps: list[tuple[Tensor, Tensor]] = []  # scale and offset, in the order of the calls
 

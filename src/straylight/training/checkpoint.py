@@ -1,14 +1,18 @@
 """The state of an unfinished training: weights, best weights, momentum and history as safetensors."""
 
+import hashlib
 import json
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from straylight.bounded import check_regular
 from straylight.errors import InputError, reason_of
+from straylight.files import write_tensors
 from straylight.jsons import parse_json
 
 Tensors = dict[str, Tensor]
@@ -20,16 +24,14 @@ class Checkpoint:
     """What a training goes on from.
 
     Attributes:
-        settings: Of the training, as JSON.
-        data: Digest of its images.
+        identity: All that the training depends on, as JSON.
         history: ``loss`` and ``validation_accuracy`` of each finished epoch.
         network: The weights after the last.
         best: Those of the best epoch.
         momentum: Of the optimiser, for each parameter.
     """
 
-    settings: str
-    data: str
+    identity: str
     history: History
     network: Tensors
     best: Tensors
@@ -43,13 +45,11 @@ class Checkpoint:
             for part, named in parts.items()
             for name, tensor in named.items()
         }
-        partial = path.with_name(path.name + ".partial")
-        texts = {"settings": self.settings, "data": self.data, "history": json.dumps(self.history)}
-        save_file(tensors, partial, texts)
-        partial.replace(path)
+        texts = {"identity": self.identity, "history": json.dumps(self.history)}
+        write_tensors(path, tensors, texts | {"sha256": digest_of_all(texts, tensors)})
 
     def check_fits(self, network: nn.Module, path: Path) -> None:
-        """See that it is of such a network.
+        """Check that it is of such a network.
 
         Raises:
             InputError: If not.
@@ -58,7 +58,9 @@ class Checkpoint:
         if not (shapes(self.network) == shapes(self.best) == state) or not (
             shapes(self.momentum).items() <= parameters.items()
         ):
-            raise InputError(f"{path} is broken (its tensors are others): delete it to train anew.")
+            raise InputError(
+                f"{path} is broken (it has other tensors): delete it to train again from the start."
+            )
 
 
 PARTS = [field.name for field in fields(Checkpoint) if field.type is Tensors]
@@ -69,6 +71,15 @@ def shapes(tensors: Tensors) -> dict[str, tuple[object, ...]]:
     return {name: (tensor.dtype, *tensor.shape) for name, tensor in tensors.items()}
 
 
+def digest_of_all(texts: dict[str, str], tensors: Tensors) -> str:
+    """Digest of all that a checkpoint holds, which safetensors itself does not check."""
+    digest = hashlib.sha256(json.dumps(texts, sort_keys=True).encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+        digest.update(tensor.contiguous().flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
 def read_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint.
 
@@ -76,20 +87,31 @@ def read_checkpoint(path: Path) -> Checkpoint:
         InputError: If it is broken.
     """
     try:
+        check_regular(path.stat())
         with safe_open(path, framework="pt") as stream:
             texts = dict(stream.metadata() or {})
         tensors = load_file(path)
+        if texts.pop("sha256") != digest_of_all(texts, tensors):
+            raise ValueError("its content is not that of its digest")
         history = parse_json(texts["history"])
         if not all(set(map(type, entry.values())) <= {float, int} for entry in history):
             raise ValueError("its history holds no numbers")
         if not all({"loss", "validation_accuracy"} <= entry.keys() for entry in history):
             raise ValueError("its history lacks figures")
         parts = {part: strip(tensors, f"{part}.") for part in PARTS}
-        return Checkpoint(texts["settings"], texts["data"], history, **parts)
-    except (SafetensorError, OSError, LookupError, ValueError, AttributeError, TypeError) as error:
-        # The last two where the history is other JSON.
+        return Checkpoint(texts["identity"], history, **parts)
+    except (
+        SafetensorError,
+        OSError,
+        LookupError,
+        ValueError,
+        AttributeError,
+        TypeError,
+        RuntimeError,
+    ) as error:
+        # The last three where the history is other JSON, or a kind of number has no bytes.
         raise InputError(
-            f"{path} is broken ({reason_of(error)}): delete it to train anew."
+            f"{path} is broken ({reason_of(error)}): delete it to train again from the start."
         ) from error
 
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from straylight.errors import InputError
 
 PRETRAINED, RANDOM = "pretrained", "none"
+LARGEST = {"seed": 2**32, "epochs": 10**6, "batch_size": 10**6}
 
 Flips = Literal["none", "horizontal", "both"]
 Schedule = Literal["one-cycle", "steps"]
@@ -79,8 +80,13 @@ class Recipe:
         for name in ("patience", "decay", "weight_decay", "rotation", "shift"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
                 raise InputError(f"{name} must be 0 or more, not {getattr(self, name)}.")
+        if not all(math.isfinite(value) for value in (*self.mean, *self.std)):
+            raise InputError(f"mean and std must be finite, not {self.mean} and {self.std}.")
         if not all(std > 0 for std in self.std):
             raise InputError(f"std must be positive, not {self.std}.")
+        for name, most in LARGEST.items():
+            if not -most <= getattr(self, name) <= most:
+                raise InputError(f"{name} must be at most {most}, not {getattr(self, name)}.")
         if self.schedule == "one-cycle" and (self.drops or self.decay):
             raise InputError(
                 "drops and decay need the schedule 'steps', which the recipe minagi2022 has."

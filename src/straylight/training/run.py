@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -9,18 +10,30 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from straylight.bounded import digest_of_file
 from straylight.classifier import Classifier
+from straylight.code import code, code_of
 from straylight.cohort import Cohort
-from straylight.errors import InputError
+from straylight.errors import InputError, reason_of
+from straylight.identity import digest_of_labels
 from straylight.modelcard import ModelCard, save_classifier
 from straylight.tensors import Images, Labels
 from straylight.training.augmentation import augment
 from straylight.training.checkpoint import Checkpoint, read_checkpoint
-from straylight.training.recipe import Recipe
+from straylight.training.recipe import PRETRAINED, RANDOM, Recipe
 from straylight.training.sampling import balanced_order, oversample
 from straylight.training.schedule import learning_rate
 
 CHECKPOINT = "checkpoint.safetensors"
+NAMES = {
+    "data_sha256": "images",
+    "labels_sha256": "labels",
+    "classes": "class names",
+    "weights_sha256": "start weights",
+    "start_sha256": "start weights",
+    "code": "versions of the code",
+    "network": "code of the network",
+}
 
 
 class Training:
@@ -50,17 +63,26 @@ class Training:
         if recipe.sampling == "oversampled":
             self.pool = train[oversample(data.labels[train], recipe.seed)]
         self.steps_per_epoch = max(1, len(self.pool) // recipe.batch_size)
-        self.settings = json.dumps(asdict(replace(recipe, weights=Path(recipe.weights).name)))
+        self.settings = asdict(replace(recipe, weights=Path(recipe.weights).name))
+        self.origin: dict[str, str | None] = {}
+        self.origin |= {
+            "data_sha256": data.images.sha256,
+            "labels_sha256": digest_of_labels(data),
+            "weights_sha256": digest_of_weights(recipe.weights),
+            "start_sha256": self.classifier().sha256,  # also of what a library downloaded
+        }
+        parts = self.settings | self.origin | {"classes": data.class_names, "code": code()}
+        self.identity = json.dumps(parts | {"network": code_of(*map(type, network.modules()))})
 
     def classifier(self) -> Classifier:
         """Wrap the network as it stands (this freezes it and puts it in evaluation mode)."""
         return self.card().classifier(self.network, str(self.out))
 
     def card(self) -> ModelCard:
-        training = json.loads(self.settings) | {
+        training = json.loads(json.dumps(self.settings)) | {
             "images": len(self.train),
             "validation_images": len(self.validation),
-            "data_sha256": self.data.images.sha256,
+            **self.origin,
             "history": self.history,
         }
         return ModelCard(
@@ -145,15 +167,13 @@ class Training:
 
     def write_checkpoint(self) -> None:
         """Write weights, best weights and momentum, whole or not at all."""
-        self.out.mkdir(parents=True, exist_ok=True)
         state = self.optimiser.state
         buffers = {
             name: state.get(parameter, {}).get("momentum_buffer")
             for name, parameter in self.network.named_parameters()
         }
         Checkpoint(
-            settings=self.settings,
-            data=self.data.images.sha256,
+            identity=self.identity,
             history=self.history,
             network=self.network.state_dict(),
             best=self.best,
@@ -166,10 +186,10 @@ class Training:
         if not path.exists():
             return
         found = read_checkpoint(path)
-        if (found.settings, found.data) != (self.settings, self.data.images.sha256):
+        if found.identity != self.identity:
             raise InputError(
-                f"{self.out} holds an unfinished training with other settings or images: "
-                "give another folder, or delete it first."
+                f"{self.out} holds an unfinished training with other {differing(found, self.identity)}: "
+                "give another folder (--out), or delete it first."
             )
         found.check_fits(self.network, path)
         self.network.load_state_dict(found.network)
@@ -183,6 +203,33 @@ class Training:
     def save(self) -> Classifier:
         """Write the best classifier and remove the checkpoint."""
         self.network.load_state_dict(self.best)
-        save_classifier(self.out, self.network, self.card())
-        (self.out / CHECKPOINT).unlink(missing_ok=True)
-        return self.classifier()
+        card = save_classifier(self.out, self.network, self.card())
+        with suppress(FileNotFoundError):  # another process of the same training was first
+            (self.out / CHECKPOINT).unlink()
+        return card.classifier(self.network, str(self.out))
+
+
+def digest_of_weights(weights: str) -> str | None:
+    """Digest of the bytes of a file of weights; None where there is no file to be named by it.
+
+    Raises:
+        InputError: If there is no such file.
+    """
+    if weights in (PRETRAINED, RANDOM):
+        return None
+    try:
+        return digest_of_file(Path(weights))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{weights} cannot be read ({reason_of(error)}): give a .safetensors file."
+        ) from error
+
+
+def differing(found: Checkpoint, identity: str) -> str:
+    """Name what an unfinished training differs in."""
+    try:
+        before, now = json.loads(found.identity), json.loads(identity)
+        names = [NAMES.get(key, "settings") for key in now if before.get(key) != now[key]]
+    except (ValueError, AttributeError):
+        names = []
+    return " and ".join(dict.fromkeys(names)) or "settings"

@@ -1,0 +1,34 @@
+"""A file in memory that ends the patience of whoever reads it too often."""
+
+import io
+
+from straylight.limits import HARMLESS, READ_AGAIN
+
+
+class TooCostlyError(Exception):
+    """A file that asks for more work than an image does."""
+
+
+class Bounded(io.BytesIO):
+    """Bytes that may be read only so often, and only so many times over.
+
+    Readers in Python take a step for every chunk, marker, directory or tag; each step reads.
+
+    Args:
+        data: The file.
+        steps: How often it may be read from.
+    """
+
+    def __init__(self, data: bytes, steps: int) -> None:
+        super().__init__(data)
+        self._steps = steps
+        self._bytes = HARMLESS + READ_AGAIN * len(data)
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read, and count it."""
+        found = super().read(size)
+        self._steps -= 1
+        self._bytes -= len(found)
+        if self._steps < 0 or self._bytes < 0:
+            raise TooCostlyError("asks for more work than an image of its size")
+        return found

@@ -1,0 +1,1 @@
+"""Faults that users met, each as a test of its kind."""
