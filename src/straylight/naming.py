@@ -23,10 +23,6 @@ def folded(name: str) -> str:
     return unicodedata.normalize("NFC", tidy(name).casefold())
 
 
-def _breaks(character: str) -> bool:
-    return unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"}
-
-
 def match_names(names: Iterable[str], known: Sequence[str]) -> dict[str, str]:
     """Find each name among the known ones: as it is, else tidied, else in another case.
 
