@@ -1,6 +1,7 @@
 """Field reports about ONNX files, each through `load_model`."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -130,7 +131,7 @@ def test_a_scalar_gathered_of_a_row_of_numbers(tmp_path: Path) -> None:
     assert torch.allclose(found, ((IMAGES - 0.5) / 0.5).flatten(1)[:, :2] * SIDE)
 
 
-MIXED: dict[str, tuple[Nodes, dict[str, np.ndarray | np.generic]]] = {
+MIXED: dict[str, tuple[Nodes, dict[str, Any]]] = {
     "mean": ([("ReduceMean", ["y0"], ["m"], {"axes": [0]}), ("Sub", ["y0", "m"], ["y"], {})], {}),
     "backwards": (
         [("Slice", ["y0", "a", "b", "axis", "a"], ["y"], {})],
