@@ -1,6 +1,7 @@
 """Field reports about ONNX files, each through `load_model`."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -113,3 +114,93 @@ def test_hostile_8_the_working_folder_is_not_looked_in(
     (tmp_path / "model" / "s.bin").rename(tmp_path / "s.bin")
     with pytest.raises(InputError, match=r"weights in s\.bin, which is not beside it"):
         load_model(path, OPTIONS)
+
+
+def test_a_scalar_gathered_of_a_row_of_numbers(tmp_path: Path) -> None:
+    """As exporters write `x.shape[1]`: 12 for these images."""
+    nodes: Nodes = [
+        ("Shape", ["x"], ["s"], {}),
+        ("Gather", ["s", "i"], ["n"], {"axis": 0}),
+        ("Cast", ["n"], ["k"], {"to": 1}),
+        ("Mul", ["x", "k"], ["t"], {}),
+        ("Flatten", ["t"], ["f"], {}),
+        ("MatMul", ["f", "v"], ["y"], {}),
+    ]
+    v = np.eye(3 * SIDE**2, 2, dtype=np.float32)
+    found = logits(model(nodes, i=np.int64(2), v=v), tmp_path / "m.onnx")
+    assert torch.allclose(found, ((IMAGES - 0.5) / 0.5).flatten(1)[:, :2] * SIDE)
+
+
+MIXED: dict[str, tuple[Nodes, dict[str, Any]]] = {
+    "mean": ([("ReduceMean", ["y0"], ["m"], {"axes": [0]}), ("Sub", ["y0", "m"], ["y"], {})], {}),
+    "backwards": (
+        [("Slice", ["y0", "a", "b", "axis", "a"], ["y"], {})],
+        {"a": np.array([-1]), "b": np.array([-(2**63)]), "axis": np.array([0])},
+    ),
+    "first": (
+        [("Gather", ["y0", "i"], ["g"], {}), ("Add", ["y0", "g"], ["y"], {})],
+        {"i": np.array([0])},
+    ),
+    "norm": ([("ReduceL2", ["y0"], ["n"], {}), ("Div", ["y0", "n"], ["y"], {})], {}),
+    "transposed": (
+        [
+            ("Shape", ["y0"], ["s"], {}),
+            ("Transpose", ["y0"], ["t"], {}),
+            ("Reshape", ["t", "s"], ["y"], {}),
+        ],
+        {},
+    ),
+}
+
+
+@pytest.mark.parametrize("batch", ["n", 2])
+@pytest.mark.parametrize("name", MIXED)
+def test_answers_that_depend_on_the_rest_of_the_batch(
+    name: str, batch: str | int, tmp_path: Path
+) -> None:
+    after, more = MIXED[name]
+    head: Nodes = [*HEAD[:3], ("Gemm", ["f", "fw", "fb"], ["y0"], {"transB": 1})]
+    nodes: Nodes = [("Conv", ["x", "w"], ["c"], {"pads": [1, 1, 1, 1]}), *head, *after]
+    made = model(nodes, shape=(batch, 3, SIDE, SIDE), **WEIGHTS, **more)
+    with pytest.raises(InputError, match="answers otherwise for the same image in another batch"):
+        logits(made, tmp_path / "m.onnx")
+
+
+def test_a_long_chain_that_shares_its_weights_is_refused(tmp_path: Path) -> None:
+    chain: Nodes = [("Conv", [f"v{n}" if n else "x", "w"], [f"v{n + 1}"], {}) for n in range(3000)]
+    made = model([*chain, ("Flatten", ["v3000"], ["y"], {})], w=np.ones((3, 3, 1, 1), np.float32))
+    with pytest.raises(InputError, match="far longer than a network of its size"):
+        logits(made, tmp_path / "m.onnx")
+
+
+def test_sums_and_scattered_numbers(tmp_path: Path) -> None:
+    nodes: Nodes = [
+        ("Flatten", ["x"], ["f"], {}),
+        ("Transpose", ["f"], ["r"], {}),
+        ("ScatterND", ["r", "i", "u"], ["s"], {}),
+        ("Transpose", ["s"], ["t"], {}),
+        ("CumSum", ["t", "one"], ["c"], {"reverse": 1, "exclusive": 1}),
+        ("MatMul", ["c", "v"], ["y"], {}),
+    ]
+    v = np.eye(3 * SIDE**2, 2, dtype=np.float32)
+    made = model(nodes, i=np.array([[5]]), u=np.full((1, 1), 7, np.float32), one=np.int64(1), v=v)
+    found = logits(made, tmp_path / "m.onnx")
+    flat = ((IMAGES - 0.5) / 0.5).flatten(1)
+    flat[:, 5] = 7
+    behind = torch.stack([flat[:, 1:].sum(1), flat[:, 2:].sum(1)], 1)
+    assert torch.allclose(found, behind, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "message"),
+    [
+        ({"kernel_shape": [5, 5]}, r"kernel_shape \(5, 5\) with weights of \(3, 3\)"),
+        ({"auto_pad": "VALID", "pads": [1, 1, 1, 1]}, "both pads and an auto_pad"),
+        ({"auto_pad": "SAME_UPPER", "pads": [1, 1, 1, 1]}, "both pads and an auto_pad"),
+    ],
+)
+def test_attributes_that_contradict_each_other(
+    attributes: dict[str, object], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=message):
+        logits(classifier(conv=attributes), tmp_path / "m.onnx")

@@ -10,6 +10,7 @@ computed (`tracing.py`, `limits.py`).
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from straylight.errors import InputError, listed, quoted, reason_of
 from straylight.readers.brought import Brought, ModelOptions
@@ -79,7 +80,9 @@ def choose(model: Model, images: Images, options: ModelOptions) -> Network:
             f"gives {len(names)} outputs that may be a classifier's ({listed(names)}): keep one with "
             'onnx.utils.extract_model(FILE, NEW_FILE, ["INPUT"], ["OUTPUT"])'
         )
-    return next(net for n, net in found.items() if n not in later)
+    network = next(net for n, net in found.items() if n not in later)
+    check_alone(network, images)
+    return network
 
 
 def width(network: Network, images: Images, model: Model) -> int:
@@ -116,12 +119,43 @@ def any_batch(model: Model, output: int, images: Images) -> Network:
 
 def check_rows(network: Network, images: Images, model: Model) -> None:
     """Raise if a network does not give one row for each image."""
-    for rows in (images.rows, images.rows + 5):
+    for rows in (images.rows, 1, images.rows + 5):
         shape = measure(network, Images(rows, images.shape, images.nhwc), model)
         if shape[:1] != (rows,) or len(shape) > 2:
             raise Refused(
                 f"gives {quoted(shape)} for {rows} images, where a classifier gives a row for each"
             )
+
+
+def check_alone(network: Network, images: Images) -> None:
+    """Raise if the answer for an image depends on the rest of its batch.
+
+    Rows of noise of different brightness: averaged over an image, plain noise is the same for all.
+    """
+    bright = torch.linspace(1, 0.2, ROWS).reshape(-1, 1, 1, 1)
+    noise = bright * torch.rand(ROWS, *images.shape, generator=torch.Generator().manual_seed(0))
+    together = answers(network, noise)
+    alone = torch.cat([answers(network, row) for row in noise.split(1)])
+    near = TOLERANCE * float(together.abs().nan_to_num(0, 0, 0).max()) + 1e-12
+    if together.shape != alone.shape or not torch.allclose(
+        together, alone, rtol=0, atol=near, equal_nan=True
+    ):
+        raise Refused("answers otherwise for the same image in another batch")
+
+
+def answers(network: Network, images: Tensor) -> Tensor:
+    """Return what a network gives for images.
+
+    Raises:
+        Refused: If it fails.
+    """
+    try:
+        found: Tensor = network(images)
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise Refused(f"fails on a batch of {len(images)} ({reason_of(error)})") from error
+    return found
 
 
 def loosened(model: Model, output: int, images: Images, refusal: Refused) -> Network:
@@ -139,8 +173,8 @@ def loosened(model: Model, output: int, images: Images, refusal: Refused) -> Net
     except Refused as reason:
         raise Refused(f"takes batches of exactly {images.rows}: {BATCH}") from reason
     noise = torch.rand(2 * images.rows, *images.shape, generator=torch.Generator().manual_seed(0))
-    expected = torch.cat([plain(part) for part in torch.split(noise, images.rows)])
-    found = network(noise)
+    expected = torch.cat([answers(plain, part) for part in torch.split(noise, images.rows)])
+    found = answers(network, noise)
     spread = float(expected.std()) + 1e-6
     if expected.shape != found.shape or not bool(
         ((expected - found).abs() <= TOLERANCE * spread).all()

@@ -12,6 +12,7 @@ from straylight.readers.onnx.network import Step
 # Numbers at once and in all, and products, for each image: no classifier comes near, and a file that
 # says more of itself is refused before it costs anything.
 AT_ONCE, IN_ALL, PRODUCTS = 2**21, 5 * 10**7, 2 * 10**9
+STEPS, BYTES_PER_STEP = 1500, 10_000  # each costs a millisecond, whatever it computes
 
 
 @dataclass
@@ -31,6 +32,7 @@ class Cost:
     at_once: int = 0
     in_all: int = 0
     products: int = 0
+    steps: int = 0
 
     def add(self, step: Step, inputs: Sequence[Tensor | None], outputs: Sequence[Tensor]) -> None:
         """Count one step, before it is computed.
@@ -41,13 +43,15 @@ class Cost:
         out = sum(value.numel() for value in outputs)
         self.in_all += out + sum(value.numel() for value in inputs if value is not None)
         self.products += products(step, inputs, outputs)
+        self.steps += max(1, len(outputs), len(inputs) // 4)
         self.at_once += out
         most_at_once = self.rows * (AT_ONCE + 512 * self.pixels) + self.size // 2
         if self.at_once > most_at_once:
             raise Refused(f"has a {step.operator} that makes too large a tensor")
         most_in_all = self.rows * (IN_ALL + 1000 * self.pixels + 200 * self.size)
         most_products = self.rows * (PRODUCTS + self.pixels * self.size // 4)
-        if self.in_all > most_in_all or self.products > most_products:
+        most_steps = STEPS + self.size // BYTES_PER_STEP
+        if self.in_all > most_in_all or self.products > most_products or self.steps > most_steps:
             raise Refused("would compute for far longer than a network of its size")
         for number, value in zip(step.outputs, outputs, strict=False):
             if number is not None:

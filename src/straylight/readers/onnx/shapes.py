@@ -126,13 +126,27 @@ def gather(x: Tensor, indices: Tensor, *, axis: int = 0) -> Tensor:
     flat = indices.reshape(-1).long()
     flat = torch.where(flat < 0, flat + x.shape[axis], flat)
     picked = x.index_select(axis, flat)
-    return picked.reshape(*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :])
+    return picked.reshape((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]))
 
 
 def gather_nd(x: Tensor, indices: Tensor, *, batch_dims: int = 0) -> Tensor:
     if batch_dims:
         raise Refused("has a GatherND of each image of its own")
     return x[tuple(indices.long().unbind(-1))]
+
+
+def scatter_nd(x: Tensor, indices: Tensor, updates: Tensor, *, reduction: str = "none") -> Tensor:
+    if reduction not in ("none", "add"):
+        raise Refused(f"has a ScatterND of reduction {reduction[:20]!r}")
+    return x.index_put(tuple(indices.long().unbind(-1)), updates, accumulate=reduction == "add")
+
+
+def cumulate(x: Tensor, along: Tensor, *, exclusive: int = 0, reverse: int = 0) -> Tensor:
+    axis = int(along.item())
+    turned = x.flip(axis) if reverse else x
+    sums = turned.cumsum(axis, dtype=x.dtype)
+    sums = sums - turned if exclusive else sums
+    return sums.flip(axis) if reverse else sums
 
 
 def expand(x: Tensor, target: Tensor) -> Tensor:
@@ -220,6 +234,8 @@ SHAPES: dict[str, Callable[..., Tensor | tuple[Tensor, ...]]] = {
     "Slice": cut,
     "Gather": gather,
     "GatherND": gather_nd,
+    "ScatterND": scatter_nd,
+    "CumSum": cumulate,
     "Expand": expand,
     "Tile": tile,
     "ConstantOfShape": constant_of_shape,

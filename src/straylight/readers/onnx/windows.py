@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from straylight.errors import quoted
 from straylight.readers.graphs import Refused
 
 Ints = tuple[int, ...]
@@ -26,6 +27,8 @@ class Window:
     ) -> None:
         n = len(sides)
         self.sides, self.strides, self.dilations = sides, strides or (1,) * n, dilations or (1,) * n
+        if auto_pad != "NOTSET" and any(pads):
+            raise Refused("has windows with both pads and an auto_pad")
         self.pads = pads if pads and auto_pad == "NOTSET" else (0,) * (2 * n)
         lengths = {len(self.strides), len(self.dilations), len(self.pads) // 2}
         every = (*sides, *self.strides, *self.dilations)
@@ -60,6 +63,20 @@ class Window:
         return F.pad(x, flat, value=value), (0,) * len(around)
 
 
+def sides_of(weight: Tensor, kernel_shape: Ints) -> Ints:
+    """Return the sides of a convolution's windows.
+
+    Raises:
+        Refused: If its attribute and its weights say different ones.
+    """
+    sides = tuple(weight.shape[2:])
+    if kernel_shape not in ((), sides):
+        raise Refused(
+            f"has a convolution of kernel_shape {quoted(kernel_shape)} with weights of {quoted(sides)}"
+        )
+    return sides
+
+
 class Padding(nn.Module):
     """Zeros around an image before a convolution, where they are not alike on all sides."""
 
@@ -84,7 +101,7 @@ def convolve(
     pads: Ints = (),
     strides: Ints = (),
 ) -> Tensor:
-    window = Window(tuple(weight.shape[2:]), strides, dilations, pads, auto_pad)
+    window = Window(sides_of(weight, kernel_shape), strides, dilations, pads, auto_pad)
     x, left = window.padded(x)
     function: Callable[..., Tensor] = {3: F.conv1d, 4: F.conv2d}[x.ndim]
     return function(x, weight, bias, window.strides, left, window.dilations, group)
@@ -102,7 +119,7 @@ def convolution(
     strides: Ints = (),
 ) -> nn.Module:
     """Return a convolution of images as torch's own layer, so that batch norms can be folded into it."""
-    window = Window(tuple(weight.shape[2:]), strides, dilations, pads, auto_pad)
+    window = Window(sides_of(weight, kernel_shape), strides, dilations, pads, auto_pad)
     height, width = window.sides
     top, left, bottom, right = window.pads
     alike = not auto_pad.startswith("SAME") and (top, left) == (bottom, right)
@@ -146,7 +163,7 @@ def deconvolve(
     pads: Ints = (),
     strides: Ints = (),
 ) -> Tensor:
-    window = Window(tuple(weight.shape[2:]), strides, dilations, pads, "NOTSET")
+    window = Window(sides_of(weight, kernel_shape), strides, dilations, pads, "NOTSET")
     around = window.around(x)
     if x.ndim != 4 or any(before != behind for before, behind in around):
         raise Refused("has a ConvTranspose that is padded otherwise on each side")
