@@ -181,7 +181,7 @@ def test_bad_files_are_refused_without_a_word_of_them() -> None:
         (written(absurd), "claims 60000 x 60000 pixels"),
         (written(empty), "without pixel data"),
         (written(strange), "is broken DICOM"),
-        (data[:-100], "is broken DICOM"),
+        (data[:-100], "pixel data that are cut short"),
         (data[:200], "without pixel data|is broken DICOM"),
         (bytes(128) + b"DICM", "without pixel data|is broken DICOM"),
         (b"", "no DICOM file|is broken DICOM"),
