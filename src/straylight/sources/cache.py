@@ -162,5 +162,5 @@ def scratch(folder: Path) -> Iterator[Path]:
             written = max(path.stat().st_mtime for path in (partial, *partial.rglob("*")))
             if time.time() - written > ABANDONED:
                 shutil.rmtree(partial)
-    with tempfile.TemporaryDirectory(prefix=PARTIAL, dir=own) as partial:
-        yield Path(partial)
+    with tempfile.TemporaryDirectory(prefix=PARTIAL, dir=own) as made:
+        yield Path(made)
