@@ -35,3 +35,4 @@ class PreflightCommand(Subject):
             if not findings:
                 out.print(f"Nothing found on {len(cohort)} images.", highlight=False)
         stop_on_errors(findings)
+        classifier.check_steady()
