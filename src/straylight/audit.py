@@ -133,6 +133,7 @@ def run(
     clean = Clean(cohort, logits.argmax(1))
     findings = preflight(classifier, cohort, logits)
     announce(findings, tracker)
+    classifier.check_steady()
     tracker.advance(len(cohort))
     ledger.open(show_images=show_images)
     sources: dict[Source, ImageSet] = {"photographs": photographs}

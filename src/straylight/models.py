@@ -33,7 +33,9 @@ NORMALISATION = (
 )
 
 
-def load_model(spec: str | Path, options: ModelOptions | None = None) -> Classifier:
+def load_model(
+    spec: str | Path, options: ModelOptions | None = None, *, steady: bool = True
+) -> Classifier:
     """Load a classifier.
 
     Args:
@@ -43,6 +45,7 @@ def load_model(spec: str | Path, options: ModelOptions | None = None) -> Classif
             function without arguments that returns a module or a `Classifier` (it is run: give only
             your own).
         options: What that does not say.
+        steady: Check that each image has one answer (False: preflight will, in more words).
 
     Raises:
         InputError: If it is none of these, cannot be read without running its code, something is not
@@ -56,6 +59,8 @@ def load_model(spec: str | Path, options: ModelOptions | None = None) -> Classif
         classifier = wrap(brought, options, text)
         weights = (Path(options.weights),) if options.weights else ()
         files = [*files_of(text), *weights, *brought.files]
+    if steady:
+        classifier.check_steady()
     if files:
         classifier.card.setdefault("files", digests(files))
     return classifier
@@ -82,7 +87,6 @@ def unchanged(classifier: Classifier, options: ModelOptions, spec: str) -> Class
     if classifier.spec == UNNAMED:
         classifier.spec = spec
     classifier.check()
-    classifier.check_steady()
     return classifier
 
 
@@ -119,7 +123,6 @@ def wrap(brought: Brought, options: ModelOptions, spec: str) -> Classifier:
         layout=frame.layout,
     )
     classifier.check()
-    classifier.check_steady()
     return classifier
 
 

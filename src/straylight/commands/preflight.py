@@ -35,3 +35,4 @@ class PreflightCommand(Subject):
             if not findings:
                 say(out, f"Nothing found on {len(cohort)} images.")
         stop_on_errors(findings)
+        classifier.check_steady()

@@ -39,8 +39,8 @@ class Subject:
     manifest, and window=CENTRE/WIDTH,frame=K of DICOM."""
 
     def load_classifier(self) -> Classifier:
-        """Load the model."""
-        return load_model(self.model, self.of_model)
+        """Load the model; preflight will look at its answers."""
+        return load_model(self.model, self.of_model, steady=False)
 
     def load_labelled(self, spec: str, classifier: Classifier) -> Cohort:
         """Load labelled images for it."""
