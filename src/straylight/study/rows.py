@@ -102,7 +102,7 @@ def read_tables(index: Index) -> tuple[list[Json], Pairs]:
         "ORDER BY position, p.rowid"
     )
     attacks = [printable(item) for item in attacks]
-    n_images = {}
+    n_images: dict[tuple[str, str], int] = {}
     for item in attacks:
         check_columns(item, {"n_clean": COUNT, "attack": TEXT} | dict.fromkeys(AXES, ANY))
         check_perturbation(item, USED)
