@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import torch
+
 from straylight.archive import AUDIT_FILE, load_audit
 from straylight.bounded import digest_of_file
 from straylight.errors import InputError
@@ -51,8 +53,9 @@ def finished_audit(folder: Path, digest: str, *, show_images: bool) -> Audit | N
     same = audit.environment.get("fingerprint") == digest
     if not same or shows_images(audit) != show_images:
         raise InputError(
-            f"{folder} already holds an audit of other settings, images or code: use --force to replace "
-            "it, or give another folder (--out)."
+            f"{folder} already holds an audit of other settings, images or code, or of another number of "
+            f"threads (here {torch.get_num_threads()}): use --force to replace it, or give another folder "
+            "(--out)."
         )
     return audit
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import torch
 
 from straylight.archive import AUDIT_FILE
 from straylight.bounded import digest_of_file, read_bounded
@@ -66,7 +67,10 @@ class Ledger:
             self.audit_sha256 = written
         elif not force:
             held = "an audit" if is_there(self.folder / AUDIT_FILE) else "an unfinished audit"
-            raise InputError(f"{self.folder} holds {held} with other settings: {FORCE}.")
+            raise InputError(
+                f"{self.folder} holds {held} with other settings, images, code or number of threads (here "
+                f"{torch.get_num_threads()}): {FORCE}."
+            )
         else:
             self.in_the_way = True
 

@@ -52,6 +52,7 @@ def fingerprint(
         "training": None if training is None else training.sha256,
         "public": None if public is None else identity_of_classifier(public),
         "predictions": keep_predictions,
+        "threads": torch.get_num_threads(),  # sums are rounded otherwise with another number
         "code": code(),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

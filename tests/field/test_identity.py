@@ -350,6 +350,16 @@ def test_an_audit_goes_on_only_with_all_that_it_began_with(half: Path, name: str
     assert (half / "unfinished.json").read_bytes() == before
 
 
+def test_an_audit_goes_on_only_with_as_many_threads(half: Path) -> None:
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(threads + 1)
+        with pytest.raises(InputError, match=rf"threads \(here {threads + 1}\)"):
+            run(PLAN, *parts(), half)
+    finally:
+        torch.set_num_threads(threads)
+
+
 @pytest.mark.parametrize("spoil", ["zeros", "other", "gone", "link", "folder", "bit"])
 def test_case_8b_a_perturbation_that_was_altered_is_made_again(
     whole: tuple[Audit, Path], tmp_path: Path, spoil: str

@@ -7,7 +7,6 @@ initialisation.
 """
 
 import json
-import shutil
 from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
@@ -24,8 +23,8 @@ from straylight.files import make_folder, make_inner_folder
 from straylight.finetune import finetune
 from straylight.identity import digest_of_labels
 from straylight.images import ImageSet
-from straylight.ledger import clear
-from straylight.modelcard import CARD_FILE, load_classifier
+from straylight.ledger import clear, remove
+from straylight.modelcard import CARD_FILE, WEIGHTS, load_classifier
 from straylight.plan import Plan
 from straylight.progress import Silent, Tracker
 from straylight.report import write_report
@@ -115,7 +114,8 @@ def recipes(seed: int) -> dict[str, Recipe]:
 def trained(recipe: Recipe, folder: Path, tracker: Tracker, *, force: bool) -> Classifier:
     """Train a classifier, or load it where an interrupted demo has left it."""
     if force and not folder.is_symlink():
-        shutil.rmtree(folder, ignore_errors=True)
+        for name in (CARD_FILE, WEIGHTS, CHECKPOINT):
+            remove(folder / name)
     make_inner_folder(folder)
     if not (folder / CARD_FILE).exists() or (folder / CHECKPOINT).exists():
         return finetune(
@@ -134,7 +134,16 @@ def trained(recipe: Recipe, folder: Path, tracker: Tracker, *, force: bool) -> C
         "labels_sha256": digest_of_labels(data),
         "weights_sha256": digest_of_weights(recipe.weights),
     }
-    if any(known.get(key) != value for key, value in wanted.items()):
+    other = any(known.get(key) != value for key, value in wanted.items())
+    card = {
+        "architecture": recipe.backbone,
+        "arguments": recipe.backbone_args,
+        "shape": SHAPE,
+        "class_names": CLASS_NAMES,
+        "mean": recipe.mean,
+        "std": recipe.std,
+    }
+    if other or any(classifier.card[key] != value for key, value in card.items()):
         raise InputError(
             f"{folder} holds a model of another demo: use --force, or another folder (--out)."
         )

@@ -58,14 +58,18 @@ def check_columns(row: Mapping[str, Any], columns: Mapping[str, str]) -> None:
             raise ValueError(f"its {name} is {quoted(row.get(name), 40)}, which is not {form}")
 
 
-def check_perturbation(row: Mapping[str, Any]) -> None:
+def check_perturbation(row: Mapping[str, Any], columns: Mapping[str, str] = PERTURBATIONS) -> None:
     """Check one perturbation: none of its counts of images exceeds the images.
 
+    Args:
+        row: It.
+        columns: Those that it must have.
+
     Raises:
-        ValueError: If not.
+        ValueError: If a value is of another form, or a count too large.
     """
-    check_columns(row, PERTURBATIONS)
-    for name in PERTURBATIONS:
+    check_columns(row, columns)
+    for name in columns:
         if name.startswith("n_") and (row.get(name) or 0) > row["n"]:
             raise ValueError(f"its {name} exceeds its {row['n']} images")
     if (row.get("n_moved") or 0) > (row.get("n_elsewhere") or 0):

@@ -13,6 +13,7 @@ from straylight.study.figures import (
     COUNT,
     LONGEST,
     PAIRS,
+    PERTURBATIONS,
     TEXT,
     check_columns,
     check_perturbation,
@@ -25,6 +26,12 @@ SEEDS = ("seed", "training_seed")
 PARTS = tuple(axis for axis in AXES if axis not in SEEDS)
 NOISES = ("random-sphere", "random-sign")
 COPY = "phase-randomised"
+USED = {  # of a perturbation's columns
+    name: PERTURBATIONS[name]
+    for name in PERTURBATIONS
+    if name in {"name", "attack", "threat_model", "target"}
+    or name in {"n", "n_fooled", "n_ceiling", "n_elsewhere", "n_moved"}
+}
 
 
 @dataclass(frozen=True)
@@ -95,10 +102,10 @@ def read_tables(index: Index) -> tuple[list[Json], Pairs]:
         "ORDER BY position, p.rowid"
     )
     attacks = [printable(item) for item in attacks]
-    n_images = {}
+    n_images: dict[tuple[str, str], int] = {}
     for item in attacks:
         check_columns(item, {"n_clean": COUNT, "attack": TEXT} | dict.fromkeys(AXES, ANY))
-        check_perturbation(item)
+        check_perturbation(item, USED)
         n_images[item["cell"], item["name"]] = item["n"]
         if item["n_clean"] > item["n"]:
             raise ValueError(f"its n_correct exceeds its {item['n']} images")

@@ -92,7 +92,8 @@ def enter(index: Index, title: str, cells: list[Cell], study: Path, view: View) 
     make_inner_folder(folder)
     there = {entry.name for entry in os.scandir(folder) if not entry.name.endswith(PARTIAL)}
     finished = {cell.id for cell in cells if cell.id in there}
-    outcomes, broken = [], []
+    outcomes: list[Outcome] = []
+    broken: list[InputError] = []
     for cell in cells:
         if cell.id in finished:
             try:
