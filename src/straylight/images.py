@@ -153,7 +153,7 @@ class CopiedImages(ImageSet):
         return self._images.shape
 
     @cached_property
-    def stored(self) -> Pixels:  # type: ignore[override]
+    def stored(self) -> Pixels:
         """A copy of all pixels, made when it is first asked for: it counts as a look at every image."""
         return self.pixels_at(slice(None))
 
