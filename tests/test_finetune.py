@@ -261,7 +261,7 @@ def test_shift_moves_by_at_most_its_share() -> None:
     ("changes", "message"),
     [
         ({"epochs": 0}, "epochs must be at least 1"),
-        ({"batch_size": 1}, "batch_size at least 2"),
+        ({"batch_size": 1}, "batch_size must be at least 2"),
         ({"validation": 1.0}, "validation must lie between"),
         ({"learning_rate": float("nan")}, "learning_rate must be positive"),
     ],

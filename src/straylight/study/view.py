@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+from straylight.progress import say
 from straylight.study.cell import Cell
 from straylight.study.running import DONE, Outcome
 
@@ -95,7 +96,7 @@ class View:
     def write(self, line: str, style: str = "") -> None:
         """Print a line, above the bars if there are any."""
         console = self.console if self.bars is None else self.bars.console
-        console.print(line, style=style or None, markup=False, highlight=False, soft_wrap=True)
+        say(console, line, style)
 
     def draw(self) -> None:
         """Show the first line anew."""

@@ -13,9 +13,9 @@ from straylight.values import real, said, whole
 
 N = TypeVar("N", int, float)
 PRETRAINED, RANDOM = "pretrained", "none"
-MOST = 10**6
+MOST = 10**6  # of a count
 LEAST = {"seed": -(2**32), "epochs": 1, "batch_size": 2}  # others: 0
-LARGEST = {"seed": 2**32, "validation": 1, "rotation": 360, "shift": 1}  # others: MOST
+LARGEST = {"seed": 2**32, "validation": 1, "rotation": 360, "shift": 1}  # others: MOST, 1e30
 POSITIVE = ("learning_rate", "validation")
 EXAMPLES = {"backbone": "'mobilenetv2_100'", "weights": "'pretrained', 'none' or FILE.safetensors"}
 
@@ -138,7 +138,7 @@ def within(value: N, name: str) -> N:
     Raises:
         InputError: If it does not, or is not finite.
     """
-    least, most = LEAST.get(name, 0), LARGEST.get(name, MOST)
+    least, most = LEAST.get(name, 0), LARGEST.get(name, 1e30 if isinstance(value, float) else MOST)
     above = name in POSITIVE
     if not (math.isfinite(value) and value >= least and (value > 0 or not above)):
         bound = "positive" if above else "0 or more" if least == 0 else f"at least {least}"
