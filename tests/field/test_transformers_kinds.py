@@ -41,7 +41,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "mobilenet_v2": {"depth_multiplier": 0.25},
     "mobilevit": {"hidden_sizes": [8, 8, 8], "neck_hidden_sizes": [8, 8, 8, 8, 8, 8, 8]},
     "mobilevitv2": {"width_multiplier": 0.25, "base_attn_unit_dims": [32, 32, 32]},
-    "levit": {"hidden_sizes": [8, 8, 8], "depths": [1, 1, 1], "num_attention_heads": [1, 1, 1]},
+    "levit": {"hidden_sizes": [16, 16, 16], "depths": [1, 1, 1], "num_attention_heads": [1, 1, 1]},
     "pvt": FOUR,
     "segformer": FOUR | {"decoder_hidden_size": 8},
     "poolformer": {key: FOUR[key] for key in ("hidden_sizes", "depths")},

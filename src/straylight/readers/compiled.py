@@ -135,10 +135,11 @@ def is_made_here(
         return at_start is None or is_made_here(outer.inputsAt(at_start), seen, mixed=mixed)
     if kind in KEEPERS:
         return value.type().kind() not in ("TensorType", "ListType", "DictType", "OptionalType")
-    if kind.startswith("aten::") and is_fresh(kind.partition("::")[2]) and not writes(node):
+    fresh = kind.startswith("aten::") and is_fresh(kind.partition("::")[2])
+    # A list of numbers, which is not a view of another.
+    numbers = kind in NEW_LISTS and value.type().kind() == "ListType" and not is_list(value)
+    if (fresh or numbers) and not writes(node):
         return True
-    if kind in NEW_LISTS and value.type().kind() == "ListType" and not is_list(value):
-        return True  # of numbers, which nothing can change in two places
     if mixed and any(map(is_list, node.inputs())):
         return False
     inner = [output for block in node.blocks() for output in block.outputs()]

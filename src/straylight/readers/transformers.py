@@ -112,9 +112,7 @@ def build(spec: str, config: dict[str, Any], names: tuple[str, ...], weights: We
             settings = CONFIG_MAPPING[config["model_type"]](
                 **given, id2label=dict(enumerate(names)), num_labels=len(names)
             )
-            kind = class_of(
-                AutoModelForImageClassification._model_mapping[type(settings)], weights
-            )
+            kind = class_of(AutoModelForImageClassification._model_mapping[type(settings)], weights)
             network, told = kind.from_pretrained(
                 None,
                 config=settings,
