@@ -11,7 +11,7 @@ from transformers import CONFIG_MAPPING, AutoModelForImageClassification
 from straylight.models import ModelOptions, load_model
 from straylight.readers.fields import FIELDS, METADATA, TYPES, is_step
 
-SIDE = 32
+SIDE = 64
 VIT = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "patch_size": 16}
 STAGES = {"hidden_sizes": [8, 16], "depths": [1, 1]}
 FOUR = {
@@ -36,7 +36,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "resnet": STAGES | {"embedding_size": 8},
     "regnet": STAGES | {"embedding_size": 8, "groups_width": 8},
     "bit": STAGES | {"embedding_size": 8, "num_groups": 2},
-    "efficientnet": {"width_coefficient": 0.25, "depth_coefficient": 0.2, "hidden_dim": 80},
+    "efficientnet": {"width_coefficient": 0.25, "depth_coefficient": 0.2, "hidden_dim": 320},
     "mobilenet_v1": {"depth_multiplier": 0.25},
     "mobilenet_v2": {"depth_multiplier": 0.25},
     "mobilevit": {"hidden_sizes": [8, 8, 8], "neck_hidden_sizes": [8, 8, 8, 8, 8, 8, 8]},
