@@ -137,7 +137,7 @@ def test_what_is_wrong_with_a_hub_repository_is_told(
         with pytest.raises(InputError, match=message):
             load_model(str(folder))
     (folder / "config.json").write_text("[]")
-    with pytest.raises(InputError, match=r"has no config\.json that can be read"):
+    with pytest.raises(InputError, match=r"has a config\.json that cannot be read"):
         load_model(str(folder))
 
 

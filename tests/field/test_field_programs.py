@@ -330,3 +330,76 @@ def test_an_archive_that_claims_many_records_is_refused(here: Path) -> None:
     path.write_bytes(b"PK\5\6" + struct.pack("<HHHHIIH", 0, 0, 65535, 65535, 2**31, 0, 0))
     with pytest.raises(InputError, match="claims 65535 records"):
         load_model(path, OPTIONS)
+
+
+class KeepsInList(Answers):
+    """A list that holds the weights: what comes out of it is them."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        held = [images.mean()]
+        held.append(self.count)
+        held[1].add_(1)
+        found: Tensor = self.layer(images.mean((2, 3)))
+        return -found if int(self.count) > 12 else found
+
+
+class AddsToList(Answers):
+    def forward(self, images: Tensor) -> Tensor:
+        held = [images.mean()]
+        again = held
+        held += [self.count]
+        again[1].add_(1)
+        found: Tensor = self.layer(images.mean((2, 3)))
+        return -found if int(self.count) > 12 else found
+
+
+class Honest(Answers):
+    """What timm and torchvision write: a list of weights, a list of numbers, noise in training."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shifts = [1, 2]
+
+    @property
+    def factor(self) -> float:
+        return 2.0
+
+    def forward(self, images: Tensor) -> Tensor:
+        shifts = self.shifts.copy()
+        shifts[0] = 0
+        held = [images.mean((2, 3))]
+        held.append(self.layer.weight[:, :1].expand(2, 3)[: images.shape[0]])
+        if self.training:
+            images = images * torch.empty([1], dtype=images.dtype).bernoulli_(0.5)
+        found: Tensor = self.layer(held[0] * self.factor + shifts[0])
+        return found
+
+
+@pytest.mark.parametrize("network", [KeepsInList, AddsToList])
+def test_weights_in_a_list_are_kept_too(here: Path, network: Callable[[], nn.Module]) -> None:
+    with pytest.raises(InputError, match="changes itself while it answers"):
+        load_model(scripted(network(), here / "m.pt"), OPTIONS)
+
+
+def test_lists_properties_and_noise_in_training_are_read(here: Path) -> None:
+    network = Honest().eval()
+    found = load_model(scripted(network, here / "m.pt"), OPTIONS)
+    images = torch.rand(2, 3, 16, 16).mul(255).round().div(255)
+    with torch.no_grad():
+        torch.testing.assert_close(found(images), network(images))
+
+
+def test_a_file_that_was_cut_off_is_broken(here: Path) -> None:
+    network = Answers().eval()
+    torch.export.save(torch.export.export(network, (torch.rand(2, 3, 16, 16),)), here / "m.pt2")
+    data = (here / "m.pt2").read_bytes()
+    for part in range(1, 20):
+        (here / "m.pt2").write_bytes(data[: len(data) * part // 20])
+        with pytest.raises(InputError, match="is a broken archive"):
+            load_model(here / "m.pt2", OPTIONS)
+
+
+def test_a_configuration_that_is_a_folder_is_said(here: Path) -> None:
+    (here / "m" / "config.json").mkdir(parents=True)
+    with pytest.raises(InputError, match=r"has a config\.json that cannot be read .it is a folder"):
+        load_model("m", OPTIONS)

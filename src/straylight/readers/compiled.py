@@ -29,7 +29,9 @@ COUNTS = {
 MOST_ROUNDS, DEEPEST = 10_000, 2
 BEFORE = {"prim::SetAttr"}  # in branches for training, which freezing leaves out
 KEEPERS = {"prim::Constant", "prim::GetAttr"}
-INTO_LISTS = {"aten::append", "aten::insert", "aten::extend", "aten::_set_item"}
+# Of a list: those that give a new one.
+NEW_LISTS = {"aten::copy", "aten::list", "aten::slice", "aten::size"}
+PLAIN = {"IntType", "FloatType", "BoolType", "StringType"}
 
 
 def wrong_with_graph(network: nn.Module) -> str:  # noqa: PLR0911 (one for each fault)
@@ -49,8 +51,9 @@ def wrong_with_graph(network: nn.Module) -> str:  # noqa: PLR0911 (one for each 
         return f"has more than {DEEPEST} loops in one another, and is not read: {AWAY}"
     if any(map(is_training, nodes(graph))):
         return "is in training mode: call network.eval() before it is exported"
+    mixed = any(map(puts_kept, nodes(graph)))
     for node in nodes(graph):
-        if changes_itself(node):
+        if changes_itself(node, mixed=mixed):
             what = quoted(node.s("name") if node.hasAttribute("name") else node.kind())
             return f"changes itself while it answers ({what}), and is not read: {AWAY}"
         if node.kind() == "prim::Loop" and not is_short(node):
@@ -80,14 +83,17 @@ def nodes(block: Block) -> Iterator[Any]:
             yield from nodes(inner)
 
 
-def changes_itself(node: Any) -> bool:  # noqa: ANN401 (of torch._C)
+def changes_itself(node: Any, *, mixed: bool) -> bool:  # noqa: ANN401 (of torch._C)
     """Return whether a node changes what the program keeps from one call to the next."""
     if node.kind() == "prim::SetAttr":
         return True
-    written = writes(node)
-    # What is put into a list could be changed there later.
-    put = range(node.inputsSize()) if written and node.kind() in INTO_LISTS else written
-    return not all(is_made_here(node.inputsAt(place)) for place in put)
+    return not all(is_made_here(node.inputsAt(place), mixed=mixed) for place in writes(node))
+
+
+def puts_kept(node: Any) -> bool:  # noqa: ANN401
+    """Return whether a node puts something that the program keeps into a list, or may do so."""
+    into_list = any(is_list(node.inputsAt(place)) for place in writes(node))
+    return into_list and not all(map(is_made_here, node.inputs()))
 
 
 def writes(node: Any) -> list[int]:  # noqa: ANN401
@@ -104,8 +110,19 @@ def written_by(schema: str) -> list[int]:
     ]
 
 
-def is_made_here(value: Any, seen: frozenset[str] = frozenset()) -> bool:  # noqa: ANN401
-    """Return whether a value is new in each call: neither kept by the program nor a view of that."""
+def is_made_here(
+    value: Any,  # noqa: ANN401
+    seen: frozenset[str] = frozenset(),
+    *,
+    mixed: bool = False,
+) -> bool:
+    """Return whether a value is new in each call: neither kept by the program nor a view of that.
+
+    Args:
+        value: It, of the graph.
+        seen: Names of the values that are being looked at.
+        mixed: Whether lists may hold what the program keeps: then what comes out of one is not new.
+    """
     node, name = value.node(), value.debugName()
     kind = node.kind()
     if name in seen:
@@ -115,13 +132,26 @@ def is_made_here(value: Any, seen: frozenset[str] = frozenset()) -> bool:  # noq
         outer = node.owningBlock().owningNode()
         # The images, which are a copy in each call; or what a loop begins with.
         at_start = None if outer is None or outer.kind() != "prim::Loop" else value.offset() + 1
-        return at_start is None or is_made_here(outer.inputsAt(at_start), seen)
+        return at_start is None or is_made_here(outer.inputsAt(at_start), seen, mixed=mixed)
     if kind in KEEPERS:
         return value.type().kind() not in ("TensorType", "ListType", "DictType", "OptionalType")
-    if kind.startswith("aten::") and is_fresh(kind.partition("::")[2]) and not writes(node):
+    fresh = kind.startswith("aten::") and is_fresh(kind.partition("::")[2])
+    # A list of numbers, which is not a view of another.
+    numbers = kind in NEW_LISTS and value.type().kind() == "ListType" and not is_list(value)
+    if (fresh or numbers) and not writes(node):
         return True
+    if mixed and any(map(is_list, node.inputs())):
+        return False
     inner = [output for block in node.blocks() for output in block.outputs()]
-    return all(is_made_here(v, seen) for v in (*node.inputs(), *inner))
+    return all(is_made_here(v, seen, mixed=mixed) for v in (*node.inputs(), *inner))
+
+
+def is_list(value: Any) -> bool:  # noqa: ANN401
+    """Return whether a value is a list or a table of something else than numbers and texts."""
+    kind = value.type()
+    if kind.kind() == "ListType":
+        return kind.getElementType().kind() not in PLAIN
+    return kind.kind() in ("DictType", "OptionalType", "TupleType", "AnyType", "UnionType")
 
 
 def is_training(node: Any) -> bool:  # noqa: ANN401

@@ -154,6 +154,7 @@ METADATA = {
         "chunk_size_feed_forward",
         "is_encoder_decoder",
         "num_hidden_groups",
+        "num_layers",  # of a Swin: the number of its depths
     ),
     *(
         "path_norm",
@@ -167,7 +168,15 @@ METADATA = {
 
 
 def is_step(value: object) -> bool:
-    """Return whether a value is a step between the stages of a LeViT: a word and numbers."""
+    """Return whether a value is a step between the stages of a LeViT: a word and numbers.
+
+    The step after the last stage is one empty word.
+
+    >>> is_step(["Subsample", 16, 8, 4, 2, 2]), is_step([""]), is_step(["Other", 16, 8, 4, 2, 2])
+    (True, True, False)
+    """
+    if value == [""]:
+        return True
     return (
         isinstance(value, list)
         and len(value) == 6

@@ -12,7 +12,7 @@ from straylight.readers.transformers import read_transformers_folder
 def read_folder(spec: str, options: ModelOptions) -> Brought | Classifier:
     """Read a folder of `straylight finetune`, of timm (hub layout) or of `transformers`."""
     folder = Path(spec)
-    if (folder / "model.json").is_file() or not (folder / CONFIG).is_file():
+    if (folder / "model.json").is_file() or not (folder / CONFIG).exists():
         return load_classifier(folder)
     config = read_config(spec, folder)
     if "architecture" in config or config.get("model_type") == WRAPPER:

@@ -169,6 +169,6 @@ def read_config(spec: str, folder: Path) -> dict[str, Any]:
             raise ValueError("it is no table")
     except (OSError, ValueError) as error:
         raise InputError(
-            f"{spec} has no {CONFIG} that can be read ({reason_of(error)})."
+            f"{spec} has a {CONFIG} that cannot be read ({reason_of(error)})."
         ) from error
     return config

@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import re
 import sys
 import warnings
 import zipfile
@@ -23,148 +22,13 @@ from straylight.jsons import parse_json
 from straylight.readers.brought import Brought, ModelOptions
 from straylight.readers.graphs import tables
 from straylight.readers.hdf5 import check_hdf5
+from straylight.readers.keras_layers import is_listed
 from straylight.readers.program import Program
 from straylight.readers.records import read_records
 from straylight.readers.trial import try_apart, wrong_answers
 
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
 MEMBERS = {CONFIG, "metadata.json", WEIGHTS}
-# Layers of image classifiers. None holds Python, other libraries' models, or the names of files.
-LAYERS = {
-    *(
-        "InputLayer",
-        "Dense",
-        "EinsumDense",
-        "Embedding",
-        "Activation",
-        "Softmax",
-        "ReLU",
-        "LeakyReLU",
-        "PReLU",
-        "ELU",
-    ),
-    *(
-        "Identity",
-        "Dropout",
-        "SpatialDropout1D",
-        "SpatialDropout2D",
-        "AlphaDropout",
-        "GaussianDropout",
-    ),
-    *(
-        "GaussianNoise",
-        "ActivityRegularization",
-        "Conv1D",
-        "Conv2D",
-        "Conv2DTranspose",
-        "SeparableConv1D",
-    ),
-    *(
-        "SeparableConv2D",
-        "DepthwiseConv1D",
-        "DepthwiseConv2D",
-        "BatchNormalization",
-        "LayerNormalization",
-    ),
-    *(
-        "GroupNormalization",
-        "RMSNormalization",
-        "UnitNormalization",
-        "Normalization",
-        "Rescaling",
-        "Resizing",
-    ),
-    *("CenterCrop", "MaxPooling1D", "MaxPooling2D", "AveragePooling1D", "AveragePooling2D"),
-    *(
-        "GlobalMaxPooling1D",
-        "GlobalMaxPooling2D",
-        "GlobalAveragePooling1D",
-        "GlobalAveragePooling2D",
-    ),
-    *(
-        "AdaptiveAveragePooling2D",
-        "AdaptiveMaxPooling2D",
-        "Flatten",
-        "Reshape",
-        "Permute",
-        "RepeatVector",
-    ),
-    *("Cropping1D", "Cropping2D", "ZeroPadding1D", "ZeroPadding2D", "UpSampling1D", "UpSampling2D"),
-    *(
-        "Add",
-        "Subtract",
-        "Multiply",
-        "Average",
-        "Maximum",
-        "Minimum",
-        "Concatenate",
-        "Dot",
-        "Attention",
-    ),
-    *("AdditiveAttention", "MultiHeadAttention", "GroupQueryAttention", "TimeDistributed"),
-    *(
-        "RandomFlip",
-        "RandomRotation",
-        "RandomZoom",
-        "RandomContrast",
-        "RandomTranslation",
-        "RandomBrightness",
-    ),
-}
-MODELS = {"Functional", "Model", "Sequential", "DTypePolicy"}
-# Modules whose classes hold numbers alone.
-MODULES = re.compile(
-    r"keras\.(src\.)?(initializers|regularizers|constraints|dtype_policies)(\.\w+)*", re.ASCII
-)
-NETWORKS = re.compile(r"keras(\.src)?(\.(layers|models|engine))?(\.\w+)*", re.ASCII)
-FUNCTIONS = re.compile(r"builtins|keras\.(src\.)?activations(\.\w+)*", re.ASCII)
-OPERATIONS = re.compile(r"keras\.(src\.)?ops(\.\w+)*", re.ASCII)
-SIMPLE = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}", re.ASCII)
-TENSORS = {"__keras_tensor__", "__tensor__", "__numpy__"}
-# Arithmetic of tensors, as `x + y` in a functional model writes it.
-ARITHMETIC = {
-    *(
-        "Add",
-        "Subtract",
-        "Multiply",
-        "Divide",
-        "TrueDivide",
-        "Negative",
-        "Power",
-        "Square",
-        "Sqrt",
-        "Mean",
-        "Sum",
-        "Max",
-        "Min",
-    ),
-    *(
-        "GetItem",
-        "Reshape",
-        "Transpose",
-        "Concatenate",
-        "Stack",
-        "Squeeze",
-        "ExpandDims",
-        "Matmul",
-        "Clip",
-        "Maximum",
-    ),
-    *(
-        "Minimum",
-        "Abs",
-        "Exp",
-        "Log",
-        "Sigmoid",
-        "Softmax",
-        "Relu",
-        "Gelu",
-        "Silu",
-        "Tanh",
-        "Cast",
-        "Pad",
-    ),
-}
 NUMBER = 2**20  # the largest that a setting of a layer may be
 UNBOUNDED = {"seed", "value", "shared_object_id"}  # these size nothing
 
@@ -265,22 +129,6 @@ def check_class(spec: str, table: dict[str, Any]) -> None:
             f"{spec} holds {quoted(full)}, which can run code or read files, or is not known to be "
             "harmless, and is not read: use layers of Keras for images, or give python:MODULE:FUNCTION."
         )
-
-
-def is_listed(name: str, module: object, config: object) -> bool:
-    """Return whether a class or function is listed."""
-    if name in TENSORS:
-        return True
-    if name == "function":
-        known = module is None or FUNCTIONS.fullmatch(str(module)) is not None
-        return known and isinstance(config, str) and SIMPLE.fullmatch(config) is not None
-    if module is None:
-        return name in LAYERS | MODELS
-    if MODULES.fullmatch(str(module)):
-        return SIMPLE.fullmatch(name) is not None
-    if OPERATIONS.fullmatch(str(module)):
-        return name in ARITHMETIC
-    return NETWORKS.fullmatch(str(module)) is not None and name in LAYERS | MODELS
 
 
 def check_numbers(spec: str, table: dict[str, Any]) -> None:

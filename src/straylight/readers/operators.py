@@ -81,8 +81,11 @@ __and__ __or__ __xor__ __not__
 COPIES = """
 clone cat stack repeat index index_select gather roll flip _to_copy
 """
-# In branches for training of networks that are in evaluation mode.
-TRAINING = {"bernoulli", "bernoulli_", "empty_like", "new_empty", "rand", "rand_like", "uniform_"}
+# In branches for training of networks that are in evaluation mode: freezing leaves them out.
+TRAINING = {
+    *("bernoulli", "bernoulli_", "empty", "empty_like", "new_empty", "normal", "normal_"),
+    *("rand", "rand_like", "randn", "randn_like", "uniform_"),
+}
 ATEN = frozenset(" ".join((LAYERS, POINTWISE, REDUCTIONS, SHAPES, MAKERS, SCALARS)).split())
 PRIM = frozenset(PRIMITIVES.split())
 FRESH = frozenset(" ".join((LAYERS, POINTWISE, REDUCTIONS, MAKERS, COPIES)).split()) - set(

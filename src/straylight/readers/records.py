@@ -47,7 +47,7 @@ def read_records(path: Path, wanted: Callable[[str], bool] | None = None) -> dic
         raise
     except (zipfile.BadZipFile, OSError, EOFError, RuntimeError, ValueError, zlib.error) as error:
         raise InputError(
-            f"{path} is a broken archive ({reason_of(error)}): export it again."
+            f"{path} is a broken archive ({reason_of(error)}): copy it or export it again."
         ) from error
 
 
@@ -59,8 +59,10 @@ def check_count(path: Path) -> None:
         stream.seek(max(0, length - 2**16 - END - 76))
         tail = stream.read()
     place = tail.rfind(b"PK\5\6")
-    if place < 0:
-        raise zipfile.BadZipFile("File is not a zip file")
+    comment = int.from_bytes(tail[place + 20 : place + END], "little")
+    # What was cut off ends in the midst of something, perhaps behind an archive within it.
+    if place < 0 or place + END + comment != len(tail):
+        raise zipfile.BadZipFile("it ends without the record that lists it, as if it was cut off")
     count = int.from_bytes(tail[place + 10 : place + 12], "little")
     directory = int.from_bytes(tail[place + 12 : place + 16], "little")
     larger = tail.rfind(b"PK\6\6")  # of zip64

@@ -31,6 +31,8 @@ BUILTINS = {
 }
 CONSTANTS = {"inf", "nan", "pi", "device", "dtype", "Size", "strided"}
 SPECIAL = {"__init__", "__len__", "__contains__"}
+# Methods that torch makes of a module's properties.
+GETTER = re.compile(r"__\w+_getter", re.ASCII)
 # What a class body may say of itself besides its attributes.
 TABLES = {"__parameters__", "__buffers__", "__annotations__"}
 STATEMENTS = (
@@ -131,7 +133,9 @@ def _check(node: ast.AST, own: set[str]) -> None:
 
 def _is_plain(name: str) -> bool:
     """Return whether a function may have a name: it neither runs while loading nor hides an operator."""
-    return name in SPECIAL or not (name.startswith("__") or _is_refused(name))
+    if name in SPECIAL or GETTER.fullmatch(name):
+        return True
+    return not (name.startswith("__") or _is_refused(name))
 
 
 def _check_path(path: list[str]) -> None:

@@ -24,6 +24,8 @@ from straylight.tensors import LEVELS
 from straylight.weights import Weights, conversions, read_weights, without_prefixes
 
 PREPROCESSOR = "preprocessor_config.json"
+# What a classifier with the head of a teacher has: tensors, and the end of its class's name.
+TEACHER, TAUGHT = ("distillation_classifier.", "classifier_distill."), "WithTeacher"
 SEVERAL = "multi_label_classification"
 PROBLEMS = (None, SEVERAL, "single_label_classification")
 
@@ -108,9 +110,9 @@ def build(spec: str, config: dict[str, Any], names: tuple[str, ...], weights: We
     try:
         with quiet():
             settings = CONFIG_MAPPING[config["model_type"]](
-                **given, id2label=dict(enumerate(names))
+                **given, id2label=dict(enumerate(names)), num_labels=len(names)
             )
-            kind: Any = AutoModelForImageClassification._model_mapping[type(settings)]
+            kind = class_of(AutoModelForImageClassification._model_mapping[type(settings)], weights)
             network, told = kind.from_pretrained(
                 None,
                 config=settings,
@@ -136,6 +138,14 @@ def build(spec: str, config: dict[str, Any], names: tuple[str, ...], weights: We
         )
     built: nn.Module = network
     return built
+
+
+def class_of(kinds: Any, weights: Weights) -> Any:  # noqa: ANN401 (classes of transformers)
+    """Return the class that the tensors are of: a DeiT and a LeViT have one with a teacher's head too."""
+    if not isinstance(kinds, tuple):
+        return kinds
+    teacher = any(name.startswith(TEACHER) for name in weights)
+    return next(kind for kind in kinds if kind.__name__.endswith(TAUGHT) == teacher)
 
 
 @contextmanager
