@@ -161,7 +161,8 @@ class Classifier(nn.Module):
     def in_own_unit(self, images: Images) -> Tensor:
         """Return what is compared of the logits: their logistic function where they were probabilities."""
         kind = self.network.kind if isinstance(self.network, Head) else self.card.get("head")
-        return self(images).sigmoid() if kind in IN_UNIT_RANGE else self(images)
+        logits: Tensor = self(images)
+        return logits.sigmoid() if kind in IN_UNIT_RANGE else logits
 
     def attacked(self, images: Images, clean: Images) -> Logits:
         """Return the logits of images that an attack learns on; `clean` is what they were before it."""
