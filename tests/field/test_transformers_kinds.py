@@ -46,7 +46,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "segformer": FOUR | {"decoder_hidden_size": 8},
     "poolformer": {key: FOUR[key] for key in ("hidden_sizes", "depths")},
     "focalnet": STAGES | {"embed_dim": 8, "focal_levels": [1, 1], "focal_windows": [3, 3]},
-    "cvt": {"embed_dim": [8, 8, 8], "num_heads": [1, 1, 1], "depth": [1, 1, 1]},
+    "cvt": {"embed_dim": [8, 8, 8], "num_heads": [1, 1, 1], "depth": [1, 2, 3]},
 }
 
 
