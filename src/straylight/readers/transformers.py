@@ -109,9 +109,8 @@ def build(spec: str, config: dict[str, Any], names: tuple[str, ...], weights: We
     given = {key: value for key, value in config.items() if key in FIELDS}
     try:
         with quiet():
-            settings = CONFIG_MAPPING[config["model_type"]](
-                **given, id2label=dict(enumerate(names)), num_labels=len(names)
-            )
+            made: Any = CONFIG_MAPPING[config["model_type"]]
+            settings = made(**given, id2label=dict(enumerate(names)), num_labels=len(names))
             kind = class_of(AutoModelForImageClassification._model_mapping[type(settings)], weights)
             network, told = kind.from_pretrained(
                 None,
