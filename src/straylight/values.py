@@ -74,7 +74,7 @@ def text(value: object, name: str, longest: int = LONGEST) -> str:
 
 
 def can_be_written(value: str) -> bool:
-    """Report whether a text is UTF-8 without control characters.
+    r"""Report whether a text is UTF-8 without control characters.
 
     >>> can_be_written("\u05d0 b"), can_be_written("\x1b[1m"), can_be_written("\udcff")
     (True, False, False)

@@ -52,9 +52,9 @@ def check_no_splits(spec: str, files: Sequence[str], class_names: Sequence[str] 
     parts = [top for top in tops if split_in(top) is not None]
     alone = len(tops) == 1 and _part(re.sub(r"[^a-z]+", "", tops[0].lower())) is not None
     if len({split_in(top) for top in parts}) > 1 or alone:
-        one = (
-            f", such as {spec}/{parts[0]}" if isdir(spec) else " as a folder or archive of its own"
-        )
+        wanted = TRAIN if class_names is None else TEST
+        part = next((top for top in parts if split_in(top) == wanted), parts[0])
+        one = f", such as {spec}/{part}" if isdir(spec) else " as a folder or archive of its own"
         raise InputError(
             f"{spec} has the folders {listed(tops)}, which are parts of a data set and not classes: give "
             f"one of them{one}."
