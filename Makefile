@@ -1,7 +1,7 @@
 # make demo | make test | make check | make test-oldest: each works from a fresh clone.
 PYTHON ?= python3.11
 BIN := .venv/bin
-SPREAD := -n auto --maxprocesses 4 --dist loadfile
+SPREAD := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 INSTALLED := .venv/.installed
 
 .PHONY: demo test test-oldest check format install

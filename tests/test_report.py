@@ -441,6 +441,7 @@ def test_grey_images_and_no_examples(folder: Path) -> None:
     audit = replace(
         audit,
         model=replace(audit.model, channels=1),
+        perturbations=tuple(replace(p, l2=p.l2 / 3**0.5) for p in audit.perturbations),
         natural=replace(audit.natural, adapted=None),
         cohort=replace(audit.cohort, examples=None, note="", skipped=()),
     )

@@ -35,6 +35,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
             {
                 "attack": "auto",
                 "kind": kind,
+                "control": f"{kind} 1",
                 "only_attack": n_fooled,
                 "only_control": 1,
                 "n_control": 5,

@@ -53,7 +53,11 @@ class Cohort:
     def __post_init__(self) -> None:
         check_kind(self.images, "images", ImageSet, "load_cohort(...).images or ImageSet(...)")
         check_kind(self.labels, "labels", torch.Tensor, "torch.tensor([0, 1, ...])")
-        object.__setattr__(self, "class_names", plain_names(self.class_names))
+        try:
+            names = plain_names(self.class_names)
+        except InputError as error:
+            raise InputError(f"{quoted(self.images.spec)}: {error}") from error
+        object.__setattr__(self, "class_names", names)
 
     def __len__(self) -> int:
         return len(self.images)

@@ -74,12 +74,14 @@ def text(value: object, name: str, longest: int = LONGEST) -> str:
 
 
 def can_be_written(value: str) -> bool:
-    r"""Report whether a text is UTF-8 without control characters.
+    r"""Report whether a text is UTF-8 without control characters or ends of lines.
 
     >>> can_be_written("\u05d0 b"), can_be_written("\x1b[1m"), can_be_written("\udcff")
     (True, False, False)
     """
-    return value.isprintable() or not any(unicodedata.category(c) in ("Cc", "Cs") for c in value)
+    return value.isprintable() or not any(
+        unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in value
+    )
 
 
 def folder_of(value: object, name: str = "out", remedy: str = "give another (--out)") -> Path:

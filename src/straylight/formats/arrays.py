@@ -107,7 +107,8 @@ def from_array(
     Raises:
         InputError: If the layout or the range is another one.
     """
-    if array.ndim == 3 and array.shape[2] in (RGB, RGB + 1):
+    # Grey images of three or four columns are also of few rows.
+    if array.ndim == 3 and array.shape[2] in (RGB, RGB + 1) and min(array.shape[:2]) > RGB + 1:
         raise InputError(
             f"{spec} has an array of shape {array.shape}, which is one image in colour or many grey ones "
             f"of that width: give (1, H, W, {RGB}) or (N, H, W, 1)."

@@ -163,12 +163,12 @@ class Archive(Container):
     def __init__(self, spec: str, entries: list[Named], others: dict[str, str]) -> None:
         self.spec = spec
         check_total((entry for _, entry in entries), Path(spec).stat().st_size)
-        found = {str(PurePosixPath(name)): entry for name, entry in entries}
+        found = {_inside(name): entry for name, entry in entries}
         inside = common_folder(visible(found))
         earlier = [
-            (str(PurePosixPath(name)), "there again later, and that is read")
+            (_inside(name), "there again later, and that is read")
             for name, entry in entries
-            if found[str(PurePosixPath(name))] is not entry
+            if found[_inside(name)] is not entry
         ]
         self.others = [
             Skipped(quoted(name.removeprefix(inside)), reason)
@@ -216,6 +216,15 @@ def check_total(entries: Iterable[Entry], packed: int) -> None:
     sizes = (entry.size for entry in entries if not is_bomb(entry.packed, entry.size))
     if sum(size for size in sizes if size <= LARGEST) > max(LARGEST, RATIO * packed):
         raise ValueError(f"all its files together unpack to more than {RATIO} times its size")
+
+
+def _inside(name: str) -> str:
+    """Return a member's name as unpackers do: without a root, doubled slashes and dots.
+
+    >>> _inside("/x//y.png"), _inside("./x/y.png")
+    ('x/y.png', 'x/y.png')
+    """
+    return str(PurePosixPath(name.lstrip("/")))
 
 
 def zip_entries(file: zipfile.ZipFile) -> tuple[list[Named], dict[str, str]]:

@@ -67,7 +67,8 @@ def _check_length(dataset: Dataset, frames: int) -> None:
     expected, there = get_expected_length(dataset), len(dataset.PixelData)
     if there < expected:
         raise Refused(f"has pixel data that are cut short: {there} bytes of {expected}")
-    if there >= expected + expected // frames:
+    # One byte more makes their number even.
+    if there >= expected + max(2, expected // frames):
         raise Refused(f"holds more images than it says (NumberOfFrames is {frames})")
 
 
