@@ -247,7 +247,7 @@ def check_inputs(
 def check_match(
     classifier: Classifier, photographs: ImageSet, cohort: Cohort, training: ImageSet | None
 ) -> None:
-    """See that all images fit the classifier."""
+    """Check that all images fit the classifier."""
     for images in (photographs, cohort.images, training):
         if images is not None and images.shape != classifier.shape:
             raise InputError(
@@ -262,7 +262,7 @@ def check_match(
 
 
 def check_training(training: ImageSet | None, cohort: Cohort) -> None:
-    """See that an oracle has images to learn on, and none that it is scored on."""
+    """Check that an oracle has images to learn on, and none that it is scored on."""
     if training is None:
         raise InputError(
             "a method learns on medical images: give them (--training), in Python as training."
@@ -293,7 +293,7 @@ def check_sizes(
 
 
 def check_public(classifier: Classifier, public: Classifier | None) -> None:
-    """See that an attack of T2 has a network to work on."""
+    """Check that an attack of T2 has a network to work on."""
     if public is None:
         raise InputError(
             "lift and disrupt work on the public network that the classifier was fine-tuned from: "

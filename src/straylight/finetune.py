@@ -88,7 +88,7 @@ def announce_classes(data: Cohort, tracker: Tracker) -> None:
 
 
 def check_shape(classifier: Classifier, backbone: str) -> None:
-    """See that a network takes images of the classifier's shape: some need a size, or a least one."""
+    """Check that a network takes images of the classifier's shape: some need a size, or a least one."""
     try:
         classifier.predict(torch.zeros(1, *classifier.shape))
     except (AssertionError, RuntimeError, ValueError) as error:

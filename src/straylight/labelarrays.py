@@ -85,12 +85,12 @@ def names_in(array: NDArray[Any], spec: str) -> list[str]:
 
 
 def is_binary(labels: NDArray[Any]) -> bool:
-    """Tell whether there are only zeros and ones."""
+    """Return whether there are only zeros and ones."""
     return labels.dtype.kind in "biuf" and bool(np.isin(labels, (0, 1)).all())
 
 
 def is_one_hot(labels: NDArray[Any]) -> bool:
-    """Tell whether each row has one 1 among zeros."""
+    """Return whether each row has one 1 among zeros."""
     return is_binary(labels) and bool((labels.sum(1) == 1).all())
 
 

@@ -64,7 +64,7 @@ def collect(outputs: object, found: list[Tensor], depth: int = 0) -> None:
 
 
 def differ(one: Tensor, other: Tensor) -> bool:
-    """Tell whether outputs differ by more than rounding; NaN in the same places does not."""
+    """Return whether outputs differ by more than rounding; NaN in the same places does not."""
     both = one.isfinite() & other.isfinite()
     if not torch.equal(one.isfinite(), other.isfinite()):
         return True

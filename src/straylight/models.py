@@ -171,7 +171,7 @@ def require(
     mean: tuple[float, ...],
     std: tuple[float, ...],
 ) -> None:
-    """See that all is said of a network's images and outputs, by its file or by the user."""
+    """Check that all is said of a network's images and outputs, by its file or by the user."""
     said = {"--classes NAME NAME ...": classes, "--size PIXELS": size, NORMALISATION: mean and std}
     missing = [option for option, value in said.items() if not value]
     if missing:

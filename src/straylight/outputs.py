@@ -147,7 +147,7 @@ def only_fitting(
 
 
 def fits(table: Tensor | None, columns: Collection[int]) -> bool:
-    """Tell whether a table has a number of columns that is known."""
+    """Return whether a table has a number of columns that is known."""
     return table is not None and (not columns or table.shape[1] in columns)
 
 

@@ -51,7 +51,7 @@ def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def check_packed(archive: ZipFile) -> None:
-    """See that no array unpacks to more than images do: numpy unpacks them whole."""
+    """Check that no array unpacks to more than images do: numpy unpacks them whole."""
     for item in archive.infolist():
         if is_bomb(item.compress_size, item.file_size):
             raise ValueError(f"{quoted(item.filename)} unpacks to more than {RATIO} times its size")

@@ -50,7 +50,7 @@ class Container(ABC):
 
     @abstractmethod
     def has(self, name: str) -> bool:
-        """Tell whether there is such a file."""
+        """Return whether there is such a file."""
 
     @abstractmethod
     def size(self, name: str) -> int:
@@ -208,7 +208,7 @@ class Archive(Container):
 
 
 def check_total(entries: Iterable[Entry], packed: int) -> None:
-    """See that all members together do not unpack to more than images do.
+    """Check that all members together do not unpack to more than images do.
 
     Raises:
         ValueError: If they do; those that are too large themselves are skipped anyway.
@@ -310,7 +310,7 @@ def common_folder(names: list[str]) -> str:
 
 
 def is_container(path: Path) -> bool:
-    """Tell whether files can be read from `path`: a folder, or an archive by its name."""
+    """Return whether files can be read from `path`: a folder, or an archive by its name."""
     # Of os.path, since pathlib raises for names that are too long.
     return isdir(path) or (isfile(path) and path.name.lower().endswith((*ZIP, *TAR)))
 

@@ -133,7 +133,7 @@ def _check_varied(grey: NDArray[np.uint8], values: NDArray[Any]) -> None:
 
 
 def _is_inverted(dataset: Dataset) -> bool:
-    """Tell whether the least value is white."""
+    """Return whether the least value is white."""
     inverse = word_of(dataset, "PresentationLUTShape") == "INVERSE"
     return word_of(dataset, "PhotometricInterpretation") == INVERTED or inverse
 

@@ -46,11 +46,11 @@ class Split:
 
     @property
     def near(self) -> bool:
-        """Tell whether it lies on this machine."""
+        """Return whether it lies on this machine."""
         return all(Path(file).is_file() for file in self.files)
 
     def column(self, wanted: str, setting: str) -> str:
-        """See that there is a column."""
+        """Check that there is a column."""
         if wanted in self.features:
             kind = self.features[wanted]
             if type(kind).__name__ != "Image" and not _is_plain(kind):

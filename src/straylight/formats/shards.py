@@ -120,7 +120,7 @@ def expand(pattern: str) -> list[str]:
 
 
 def is_source(spec: str) -> bool:
-    """Tell whether files can be read from `spec`, or whether it stands for several archives."""
+    """Return whether files can be read from `spec`, or whether it stands for several archives."""
     return is_container(Path(spec)) or BRACES.search(spec) is not None
 
 

@@ -25,7 +25,7 @@ class Window:
 
     @property
     def usable(self) -> bool:
-        """Tell whether the standard allows it."""
+        """Return whether the standard allows it."""
         if not (math.isfinite(self.centre) and math.isfinite(self.width)):
             return False
         return self.width >= 1 if self.function == LINEAR else self.width > 0

@@ -19,7 +19,7 @@ TOLERANCE = 1e-4  # of the largest output: a thousand times what rounding does t
 
 
 def check_outputs(logits: Logits) -> Iterator[Finding]:
-    """See that all outputs are numbers."""
+    """Check that all outputs are numbers."""
     bad = int((~logits.isfinite().all(1)).sum())
     if bad:
         yield Finding(
@@ -42,7 +42,7 @@ def check_behaviour(classifier: Classifier, cohort: Cohort, order: Batch) -> Ite
 
 
 def check_determinism(classifier: Classifier, images: Tensor, first: Logits) -> Iterator[Finding]:
-    """See that an image gets the same answer again, and beside other images."""
+    """Check that an image gets the same answer again, and beside other images."""
     with torch.no_grad():
         again = classifier(images)
         # Halves in another order: a batch norm in training mode sees other neighbours.
@@ -97,7 +97,7 @@ def check_unchanged(classifier: Classifier, cohort: Cohort, logits: Logits) -> N
 
 
 def differ(classifier: Classifier, one: Logits, other: Logits) -> bool:
-    """Tell whether logits differ by more than rounding, in the network's own unit.
+    """Return whether logits differ by more than rounding, in the network's own unit.
 
     Logits that were made of probabilities magnify the rounding of those near 0 and 1, so there the
     logistic function is compared.
@@ -108,7 +108,7 @@ def differ(classifier: Classifier, one: Logits, other: Logits) -> bool:
 
 
 def check_gradients(logits: Logits, images: Tensor, chosen: Tensor) -> Iterator[Finding]:
-    """See that the margin of the prediction has a gradient with respect to the images.
+    """Check that the margin of the prediction has a gradient with respect to the images.
 
     It counts as zero where moving every pixel over its whole range would change the margin by less, to
     first order, than its own rounding.

@@ -147,7 +147,7 @@ def others(classifier: Classifier) -> list[Normalisation]:
 
 
 def same(one: Normalisation, other: Normalisation) -> bool:
-    """Tell whether two send each level to nearly the same number, in units of the other's deviation."""
+    """Return whether two send each level to nearly the same number, in units of the other's deviation."""
     scale, shift = torch.tensor(other.std), torch.tensor(other.mean)
     mean, std = torch.tensor(one.mean), torch.tensor(one.std)
     return bool(

@@ -86,20 +86,20 @@ def check_outputs(signature: dict[str, Any]) -> None:
 
 
 def check_mode(inputs: list[dict[str, Any]]) -> None:
-    """See that no batch norm or dropout is as in training."""
+    """Check that no batch norm or dropout is as in training."""
     if any(i["name"] in ("training", "train") and i["arg"].get("as_bool") for i in inputs):
         raise Refused("was exported in training mode (call network.eval() first)")
 
 
 def check_expression(text: str) -> None:
-    """See that a symbolic size is made of sympy's numbers and symbols alone: it is evaluated."""
+    """Check that a symbolic size is made of sympy's numbers and symbols alone: it is evaluated."""
     words = re.findall(r"[A-Za-z_]\w*", text)
     if not EXPRESSION.fullmatch(text) or not all(w in WORDS or SYMBOL.fullmatch(w) for w in words):
         raise Refused(f"has a size that is no plain expression ('{quoted(text)}')")
 
 
 def check_tree(tree: dict[str, Any]) -> None:
-    """See that arguments and outputs are tuples, lists and dictionaries: other kinds are imported."""
+    """Check that arguments and outputs are tuples, lists and dictionaries: other kinds are imported."""
     context = json.loads(tree["context"]) if tree["context"] else []
     plain = context is None or (
         isinstance(context, list) and all(IDENTIFIER.fullmatch(str(key)) for key in context)
@@ -111,7 +111,7 @@ def check_tree(tree: dict[str, Any]) -> None:
 
 
 def check_strings(value: object, key: str = "") -> None:
-    """See that all strings are plain names: torch writes them into Python source, and runs it.
+    """Check that all strings are plain names: torch writes them into Python source, and runs it.
 
     Texts that operators take (a mode, an equation) are written there quoted.
     """

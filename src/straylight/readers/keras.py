@@ -47,7 +47,7 @@ class ChannelsLast(nn.Module):
 
 
 def channels_last(shape: tuple[int | None, ...]) -> bool:
-    """Tell whether images are (N, H, W, C)."""
+    """Return whether images are (N, H, W, C)."""
     return shape[-1] in (1, RGB)
 
 

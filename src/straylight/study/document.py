@@ -166,7 +166,7 @@ def statements(text: str) -> list[int]:
 
 
 def has(data: Any, place: Place) -> bool:  # noqa: ANN401
-    """Tell whether there is a value at a place."""
+    """Return whether there is a value at a place."""
     for part in place:
         try:
             data = data[part]

@@ -81,7 +81,7 @@ def written(cost: Cost) -> str:
 
 
 def is_there(spec: str) -> bool:
-    """Tell whether data can be found."""
+    """Return whether data can be found."""
     try:
         locate(spec)
     except InputError:

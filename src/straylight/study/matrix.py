@@ -61,7 +61,7 @@ def combinations(settings: Json) -> list[Json]:
 
 
 def fits(item: Json, pattern: Json) -> bool:
-    """Tell whether a combination has all values of a pattern."""
+    """Return whether a combination has all values of a pattern."""
     return all(item.get(key) in several(value) for key, value in pattern.items())
 
 

@@ -67,7 +67,7 @@ class RayEngine:
                 ray.shutdown()
 
     def check(self, resources: dict[str, float]) -> None:
-        """See that a Ray that does not grow has what a cell reserves: Ray would wait for it for ever."""
+        """Check that a Ray that does not grow has what a cell reserves: Ray would wait for it for ever."""
         found = resources.get("GPU", 0.0)
         if not self.address and found < self.gpus:
             raise InputError(
@@ -114,7 +114,7 @@ class RayEngine:
 
 
 def see_open(address: str) -> None:
-    """See that something listens at HOST:PORT: Ray itself would try for minutes.
+    """Check that something listens at HOST:PORT: Ray itself would try for minutes.
 
     Raises:
         InputError: If not.

@@ -124,7 +124,7 @@ def describe(error: BaseException) -> str:
 
 
 def is_no_room(error: BaseException | None) -> bool:
-    """Tell whether an error, or what it comes from, is a disk that takes no more."""
+    """Return whether an error, or what it comes from, is a disk that takes no more."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in NO_ROOM:
             return True

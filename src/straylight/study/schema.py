@@ -146,7 +146,7 @@ def study_schema() -> Json:
 
 
 def check(document: Document) -> None:
-    """See that a study's file follows the schema.
+    """Check that a study's file follows the schema.
 
     Raises:
         InputError: If not; the message names the line.
@@ -166,7 +166,7 @@ def check(document: Document) -> None:
 
 
 def is_whole(_: object, value: object) -> bool:
-    """Tell whether a value is a whole number and written as one."""
+    """Return whether a value is a whole number and written as one."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 

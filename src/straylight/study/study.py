@@ -139,7 +139,7 @@ def locked(study: Path) -> Iterator[None]:
 
 
 def is_running(study: Path) -> bool:
-    """Tell whether a process runs the study now."""
+    """Return whether a process runs the study now."""
     try:
         with locked(study):
             return False
