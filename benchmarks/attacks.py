@@ -49,7 +49,7 @@ T2 = ["lift:steps=150,depth=0.05", "lift:steps=150,depth=0.1", "disrupt:steps=60
 
 TARGETED_ONLY = ["gradient@adapted:steps=100"]
 
-PROGRAM = "import peers; from straylight.cli import main; main()"  # peers enters the catalogue
+PROGRAM = "import peers; from straylight.cli.main import main; main()"  # peers enters the catalogue
 TARGETED = ("--targeted-method", ART, "gradient@adapted:steps=100")
 MAIN_BUDGETS = ("l2-2", "linf-4")
 TARGETS = {"skin": "MEL", "chest": "PNEUMONIA", "oct": "CNV"}

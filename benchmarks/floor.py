@@ -17,12 +17,14 @@ import torch
 
 from peers import Art
 from straylight import Ball, Classifier, ImageSet, load_classifier, load_cohort, load_natural
-from straylight.attacks import Attack, Gradient, Sequential
-from straylight.ball import eps_from_zeta
-from straylight.classifier import Passes, count_passes
-from straylight.evaluate import predict_clean, score
-from straylight.folding import fold
-from straylight.tensors import Delta
+from straylight.attacks.ball import eps_from_zeta
+from straylight.attacks.gradient import Gradient
+from straylight.attacks.protocol import Attack
+from straylight.attacks.sequential import Sequential
+from straylight.core.tensors import Delta
+from straylight.evaluation.scoring import predict_clean, score
+from straylight.models.classifier import Passes, count_passes
+from straylight.models.folding import fold
 
 
 def made(attack: Attack, classifier: Classifier, photographs: ImageSet, ball: Ball) -> Delta:

@@ -15,8 +15,8 @@ import onnxruntime
 import torch
 from PIL import Image
 
-from straylight.readers.brought import ModelOptions
-from straylight.readers.onnx import read_onnx
+from straylight.models.readers.network import ModelOptions
+from straylight.models.readers.onnx.reader import read_onnx
 
 SUFFIXES = {".jpg", ".jpeg", ".png"}
 

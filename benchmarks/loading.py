@@ -20,8 +20,8 @@ import numpy as np
 from PIL import Image
 
 from straylight import load_cohort, load_natural
-from straylight.formats.selection import SETTLED
-from straylight.sources.cache import VARIABLE
+from straylight.data.files.selection import SETTLED
+from straylight.data.photographs.cache import VARIABLE
 
 
 def measured(name: str, natural: str, size: int, audit: float, *, cache: bool = True) -> None:

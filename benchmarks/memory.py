@@ -11,8 +11,8 @@ import sys
 import torch
 
 from straylight import load_classifier
-from straylight.folding import fold
-from straylight.memory import keep_freed_memory
+from straylight.core.malloc import keep_freed_memory
+from straylight.models.folding import fold
 
 
 def cpu_seconds(model: str) -> float:

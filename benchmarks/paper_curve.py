@@ -20,12 +20,13 @@ import numpy as np
 import torch
 
 from straylight import Ball, Classifier, ImageSet, load_classifier, load_cohort, load_natural
-from straylight.archive import load_audit
-from straylight.attacks import RandomSphere, Sequential
-from straylight.folding import fold
-from straylight.memory import keep_freed_memory
-from straylight.schema import Json
-from straylight.tensors import Delta, Labels, as_received
+from straylight.attacks.controls import RandomSphere
+from straylight.attacks.sequential import Sequential
+from straylight.audit.schema import Json
+from straylight.audit.storage import load_audit
+from straylight.core.malloc import keep_freed_memory
+from straylight.core.tensors import Delta, Labels, as_received
+from straylight.models.folding import fold
 
 N_TRAIN = 1000
 POINTS = (10, 20, 50, 100, 200, 500, 1000)

@@ -18,9 +18,10 @@ from art.estimators.classification import PyTorchClassifier
 from torch import Tensor
 
 from straylight import Ball, Classifier, ImageSet
-from straylight.attacks import ATTACKS, Entry, Snapshot, ThreatModel
+from straylight.attacks.catalogue import ATTACKS, Entry
 from straylight.attacks.losses import cosine_loss, cross_entropy_loss, margin_loss
-from straylight.tensors import Logits
+from straylight.attacks.protocol import Snapshot, ThreatModel
+from straylight.core.tensors import Logits
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import torch
 
-from straylight.cohort import Cohort
-from straylight.finetune import initial_network
-from straylight.images import ImageSet
+from straylight.cohort.load import Cohort
+from straylight.data.images import ImageSet
+from straylight.training.epochs import Training
+from straylight.training.finetune import initial_network
 from straylight.training.recipe import RANDOM, Precision, Recipe
-from straylight.training.run import Training
 
 
 def training(backbone: str, size: int, batch_size: int, precision: Precision) -> Training:

@@ -22,9 +22,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from straylight.archive import load_audit
-from straylight.counts import Proportion, percent
-from straylight.study.tables import write_tables
+from straylight.audit.storage import load_audit
+from straylight.evaluation.metrics import Proportion, percent
+from straylight.study.report.tables import write_tables
 from tables import markdown
 
 HERE = Path(__file__).parent

@@ -7,8 +7,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
-from straylight.archive import load_audit
-from straylight.files import read_delta
+from straylight.audit.storage import load_audit
+from straylight.core.files import read_delta
 
 Json = dict[str, Any]
 PAPER = "minagi2022_skin_inceptionv3_l2_zeta4_log.npy"

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from straylight.progress import Tracker
-from straylight.schema import Json
-from straylight.study.cell import Cell
-from straylight.study.status import read_status
-from straylight.study.study import run_study
+from straylight.audit.schema import Json
+from straylight.core.progress import Tracker
+from straylight.study.run.cell import Cell
+from straylight.study.run.status import read_status
+from straylight.study.run.study import run_study
 
 
 def nothing(cell: Cell, folder: Path, study: Path, tracker: Tracker) -> Json:

@@ -13,9 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from straylight.archive import load_audit
-from straylight.counts import Proportion, Score, matrix, percent
-from straylight.results import Audit, Perturbation
+from straylight.audit.results import Audit, Perturbation
+from straylight.audit.storage import load_audit
+from straylight.evaluation.metrics import Proportion, Score, matrix, percent
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.json"

@@ -11,13 +11,14 @@ import torch
 from hypothesis import settings
 from PIL import Image
 
+from paths import SHARED
+
 torch.set_num_threads(1)
 settings.register_profile("straylight", deadline=None)
 settings.load_profile("straylight")
 
 # Files whose tests wait and kill: first, so that no processor is left with one of them at the end.
-LONG = ("test_study_ray.py", "test_study.py", "test_fuzz.py", "test_identity.py", "test_cache.py")
-SHARED = Path(__file__).parent.parent.parent / "shared" / "data"
+LONG = ("test_ray_engine.py", "test_study.py", "test_fuzz.py", "test_identity.py", "test_cache.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,49 +1,51 @@
 """Imports point one way, and no attack can reach a medical image."""
 
 import ast
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parent.parent / "src" / "straylight"
-# A module may import only from the lines above its own.
-LAYERS = [
-    ["errors", "limits", "memory", "ranges"],
-    ["arguments", "bounded", "budget", "naming", "numerals", "settings", "values"],
-    ["code", "jsons"],
-    ["tensors"],
-    ["ball", "contract", "counts", "layout", "outputs", "progress", "schema"],
-    ["backbones", "heads", "files", "images", "multilabel", "steadiness"],
-    ["labels", "looks", "weights"],
-    ["formats", "labelarrays"],
-    ["sources", "classifier", "cohort"],
-    ["attacks", "folding", "identity", "modelcard", "surrogates"],
-    ["evaluate", "overlap", "readers"],
-    ["preflight"],
-    ["models", "results", "training"],
-    ["finetune", "archive"],
-    ["ledger"],
-    ["finished"],
-    ["plan"],
-    ["provenance"],
-    ["bench", "report"],
+from paths import ROOT, TESTS
+
+PACKAGE = ROOT / "src" / "straylight"
+# A file may import from its own floor's folder and from the floors above this line: below in the list.
+FLOORS = [
+    ["core"],
+    ["data"],
+    ["models"],
+    ["attacks"],
+    ["cohort"],
+    ["training", "evaluation"],
     ["audit"],
-    ["demo", "study", "terminal"],
-    ["commands"],
+    ["report"],
+    ["demo", "study"],
     ["cli"],
     ["__init__", "__main__"],
 ]
-LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
+LEVEL = {name: level for level, names in enumerate(FLOORS) for name in names}
 FILES = sorted(PACKAGE.rglob("*.py"))
+# What an attack is given: a classifier, photographs in memory, and a budget. It opens no image file.
+ATTACKER = (
+    "straylight.core",
+    "straylight.attacks",
+    "straylight.data.images",
+    "straylight.models.classifier",
+)
 
 
 def module_of(file: Path) -> str:
-    """Name of the concept that a file belongs to: its folder in the package, or itself."""
-    return file.relative_to(PACKAGE).with_suffix("").parts[0]
+    """Return the dotted name of a file."""
+    return ".".join(file.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(
+        ".__init__"
+    )
 
 
-def imported(file: Path) -> set[str]:
-    """Concepts of the package that a file imports, at any depth in its code."""
+MODULES = {module_of(file) for file in FILES}
+
+
+def imports_of(file: Path) -> set[str]:
+    """Return the modules of the package that a file imports, at any depth in its code."""
     found = set()
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         names = []
@@ -53,47 +55,55 @@ def imported(file: Path) -> set[str]:
             assert node.level == 0, f"{file}: relative import"
             base = node.module or ""
             names = [
-                f"{base}.{alias.name}" if base == "straylight" else base for alias in node.names
+                name if (name := f"{base}.{alias.name}") in MODULES else base
+                for alias in node.names
             ]
-        found |= {name.split(".")[1] for name in names if name.startswith("straylight.")}
+        found |= {name for name in names if name.partition(".")[0] == "straylight"}
     return found
+
+
+def floor_of(module: str) -> str:
+    """Return the folder of the package in which a module stands, or the module itself."""
+    return module.split(".")[1] if "." in module else "__init__"
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.relative_to(PACKAGE).as_posix())
 def test_imports_point_down(file: Path) -> None:
-    module = module_of(file)
-    upward = {name for name in imported(file) - {module} if LEVEL[name] >= LEVEL[module]}
+    floor = floor_of(module_of(file))
+    upward = {
+        name
+        for name in imports_of(file)
+        if floor_of(name) != floor and LEVEL[floor_of(name)] >= LEVEL[floor]
+    }
     assert not upward
 
 
-# What the attacker has: nothing in these may reach a medical image.
-ATTACKER = [
-    "attacks",
-    "ball",
-    "bounded",
-    "classifier",
-    "contract",
-    "naming",
-    "errors",
-    "files",
-    "heads",
-    "images",
-    "jsons",
-    "layout",
-    "limits",
-    "outputs",
-    "ranges",
-    "settings",
-    "steadiness",
-    "surrogates",
-    "tensors",
-    "values",
-]
+def test_no_file_imports_itself_by_way_of_others() -> None:
+    graph = {module_of(file): imports_of(file) - {module_of(file)} for file in FILES}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(f"a circle of imports: {' <- '.join(error.args[1])}")
 
 
-@pytest.mark.parametrize("module", ATTACKER)
-def test_attacks_and_what_they_import_see_no_medical_image(module: str) -> None:
-    files = [file for file in FILES if module_of(file) == module]
-    assert files
-    for file in files:
-        assert imported(file) <= set(ATTACKER), file
+@pytest.mark.parametrize(
+    "file", sorted((PACKAGE / "attacks").rglob("*.py")), ids=lambda file: file.stem
+)
+def test_attacks_see_no_medical_image_and_open_no_image_file(file: Path) -> None:
+    assert all(name.startswith(ATTACKER) for name in imports_of(file))
+
+
+def test_the_top_of_the_package_is_its_floors() -> None:
+    entries = {path.name for path in PACKAGE.iterdir() if not path.name.startswith("__")}
+    floors = {name for names in FLOORS for name in names if not name.startswith("__")}
+    assert entries == floors | {"py.typed"}
+    assert len(entries) <= 13
+
+
+@pytest.mark.parametrize("file", sorted(TESTS.rglob("test_*.py")), ids=str)
+def test_a_test_stands_where_what_it_tests_does(file: Path) -> None:
+    parts = file.relative_to(TESTS).with_suffix("").parts
+    if len(parts) == 1 or parts[0] == "field":  # of the whole package
+        return
+    subject = PACKAGE.joinpath(*parts[:-1], parts[-1].removeprefix("test_"))
+    assert subject.with_suffix(".py").is_file() or subject.is_dir()

@@ -14,21 +14,22 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-
 from corpus import Case, make_corpus, write_corpus
 from corpus.arrays import MARKER
 from corpus.helpers import command, write_helpers
 from corpus.readers import SECONDS
-from straylight.cli import main
-from straylight.cohort import load_cohort
-from straylight.errors import InputError
-from straylight.formats.manifest import read_manifest
-from straylight.formats.reading import Reading
-from straylight.models import load_model
-from straylight.settings import parse_settings
-from straylight.sources.photographs import load_natural
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from paths import ROOT, TESTS
+
+from straylight.cli.main import main
+from straylight.cohort.load import load_cohort
+from straylight.cohort.manifest import read_manifest
+from straylight.cohort.reading import Reading
+from straylight.core.errors import InputError
+from straylight.core.settings import parse_settings
+from straylight.data.photographs.load import load_natural
+from straylight.models.load import load_model
 
 T = TypeVar("T")
 SHAPE = (3, 8, 8)
@@ -53,8 +54,7 @@ def root(cases: dict[str, Case], tmp_path_factory: pytest.TempPathFactory) -> Pa
 @pytest.fixture(scope="module")
 def found(root: Path) -> list[dict[str, Any]]:
     """What the readers, in their own process, made of each file."""
-    here = Path(__file__).parent
-    paths = [str(here), str(here.parent / "src"), os.environ.get("PYTHONPATH", "")]
+    paths = [str(TESTS / "support"), str(ROOT / "src"), os.environ.get("PYTHONPATH", "")]
     process = subprocess.run(
         [sys.executable, "-m", "corpus.readers", str(root)],
         cwd=root,

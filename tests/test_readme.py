@@ -10,10 +10,10 @@ from types import ModuleType
 
 import pytest
 
-from straylight.attacks import ATTACKS, CONTROLS
-from straylight.cli import parse
+from paths import ROOT
+from straylight.attacks.catalogue import ATTACKS, CONTROLS
+from straylight.cli.main import parse
 
-ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 

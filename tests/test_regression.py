@@ -4,10 +4,16 @@ import pytest
 import torch
 
 from oracles import Tiny, as_classifier
-from straylight.attacks import ATTACKS, Attack, Auto, Gradient, Sequential, Sga
-from straylight.ball import Ball, Norm
-from straylight.classifier import Classifier
-from straylight.images import ImageSet
+from straylight.attacks.auto import Auto
+from straylight.attacks.ball import Ball
+from straylight.attacks.catalogue import ATTACKS
+from straylight.attacks.gradient import Gradient
+from straylight.attacks.protocol import Attack
+from straylight.attacks.sequential import Sequential
+from straylight.attacks.sga import Sga
+from straylight.core.norms import Norm
+from straylight.data.images import ImageSet
+from straylight.models.classifier import Classifier
 
 SHAPE = (1, 12, 12)
 # Attack, norm: images fooled of 90, and the perturbation's product with a fixed direction.

@@ -11,9 +11,10 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from straylight.attacks import PhaseRandomised
-from straylight.ball import Ball, image_norms, rms_levels
-from straylight.tensors import Delta
+from straylight.attacks.ball import Ball
+from straylight.attacks.controls import PhaseRandomised
+from straylight.core.norms import image_norms, rms_levels
+from straylight.core.tensors import Delta
 
 pytestmark = pytest.mark.shared
 

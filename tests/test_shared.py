@@ -12,12 +12,12 @@ from torch import nn
 
 from dicoms import dicom, written
 from straylight import Auto, Gradient, Method, Plan, Sequential, run
-from straylight.backbones import build_network
-from straylight.classifier import Classifier
-from straylight.cohort import load_cohort
-from straylight.images import ImageSet
-from straylight.sources.photographs import load_natural
-from straylight.weights import load_weights
+from straylight.cohort.load import load_cohort
+from straylight.data.images import ImageSet
+from straylight.data.photographs.load import load_natural
+from straylight.models.backbones import build_network
+from straylight.models.classifier import Classifier
+from straylight.models.weights import load_weights
 
 pytestmark = pytest.mark.shared
 

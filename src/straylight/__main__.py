@@ -1,6 +1,6 @@
 """`python -m straylight` is the command line."""
 
-from straylight.cli import main
+from straylight.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -1,1 +1,0 @@
-"""Faults that users met, each as a test of its kind."""

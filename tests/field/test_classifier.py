@@ -17,17 +17,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-import straylight.heads
+import straylight.models.outputs
 from straylight import Gradient, ModelOptions, Plan, Sequential, load_model, preflight, run
-from straylight.classifier import Classifier, count_passes
-from straylight.cli import main
-from straylight.cohort import Cohort
-from straylight.contract import plain_names, plain_numbers
-from straylight.errors import InputError
-from straylight.images import ImageSet
-from straylight.layout import freeze
-from straylight.modelcard import ModelCard, load_classifier, save_classifier
-from straylight.outputs import as_table
+from straylight.cli.main import main
+from straylight.cohort.load import Cohort
+from straylight.core.errors import InputError
+from straylight.data.images import ImageSet
+from straylight.models.card import ModelCard, load_classifier, save_classifier
+from straylight.models.classifier import Classifier, count_passes
+from straylight.models.memory_format import freeze
+from straylight.models.raw_outputs import as_table
+from straylight.models.specification import plain_names, plain_numbers
 
 SHAPE = (3, 16, 16)
 NAMES = tuple("ABCDEFG")
@@ -426,7 +426,7 @@ def test_the_head_that_is_proposed_for_one_output_runs() -> None:
     with pytest.raises(InputError, match=r"Head\(network, 'one-logit'\)"):
         classifier(one, class_names=("A", "B")).predict(IMAGES)
     network = one
-    wrapped = straylight.heads.Head(network, "one-logit")
+    wrapped = straylight.models.outputs.Head(network, "one-logit")
     found = classifier(wrapped, class_names=("A", "B"))
     with torch.no_grad():
         says = network((IMAGES - 0.5) / 0.5)[:, 0] > 0

@@ -13,9 +13,9 @@ from pydicom import Dataset
 from pydicom.dataset import FileDataset
 
 from dicoms import dicom, written
-from straylight.cohort import Cohort, load_cohort
-from straylight.errors import InputError
-from straylight.formats.reading import Reading
+from straylight.cohort.load import Cohort, load_cohort
+from straylight.cohort.reading import Reading
+from straylight.core.errors import InputError
 
 SIDE = 32
 SHAPE = (1, SIDE, SIDE)
@@ -246,7 +246,7 @@ def test_hang_11_a_jpeg_of_many_scans_is_not_decoded(tmp_path: Path) -> None:
 
 
 def test_arrays_of_16_bits_are_medical_only(tmp_path: Path) -> None:
-    from straylight.sources.photographs import load_natural
+    from straylight.data.photographs.load import load_natural
 
     np.save(tmp_path / "x.npy", VALUES[None])
     with pytest.raises(InputError, match="has uint16 images"):

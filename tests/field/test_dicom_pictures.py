@@ -17,12 +17,12 @@ from pydicom.encaps import encapsulate
 from pydicom.uid import ExplicitVRBigEndian, JPEGBaseline8Bit
 
 from dicoms import dicom, written
-from straylight.cohort import load_cohort
-from straylight.formats.dicom import DicomView
-from straylight.formats.pictures import decode, decode_with_range
-from straylight.formats.reading import Reading
-from straylight.preflight.images import check_images
-from straylight.ranges import CHOSEN_WINDOW, SPAN, STORED, UPPER_BITS, ValueRange
+from straylight.cohort.load import load_cohort
+from straylight.cohort.reading import Reading
+from straylight.data.files.decode import decode, decode_with_range
+from straylight.data.files.dicom import DicomView
+from straylight.data.value_ranges import CHOSEN_WINDOW, SPAN, STORED, UPPER_BITS, ValueRange
+from straylight.evaluation.preflight.images import check_images
 
 Values = NDArray[Any]
 SIDE = 16

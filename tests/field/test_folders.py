@@ -15,17 +15,17 @@ import pytest
 import torch
 from PIL import Image
 
-from straylight.audit import run
-from straylight.classifier import Classifier
-from straylight.cohort import Cohort, load_cohort
-from straylight.errors import InputError
-from straylight.finetune import finetune
-from straylight.formats import walk as walking
-from straylight.formats.lookup import manifest_files
-from straylight.formats.reading import Reading
-from straylight.images import ImageSet
-from straylight.plan import Plan
-from straylight.sources.photographs import load_natural
+from straylight.audit.plan import Plan
+from straylight.audit.run import run
+from straylight.cohort.file_lookup import manifest_files
+from straylight.cohort.load import Cohort, load_cohort
+from straylight.cohort.reading import Reading
+from straylight.core.errors import InputError
+from straylight.data.files import folder_walk
+from straylight.data.images import ImageSet
+from straylight.data.photographs.load import load_natural
+from straylight.models.classifier import Classifier
+from straylight.training.finetune import finetune
 from straylight.training.recipe import Recipe
 
 SHAPE = (3, 8, 8)
@@ -438,7 +438,7 @@ def test_memory_a_cohort_takes_its_pixels(tmp_path: Path, kind: str) -> None:
 
 
 def test_the_number_of_files_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(walking, "MOST_FILES", 5)
+    monkeypatch.setattr(folder_walk, "MOST_FILES", 5)
     for number in range(6):
         picture(tmp_path / "A" / f"{number}.png")
     with pytest.raises(InputError, match="has more than 5 files: give a part of them"):

@@ -17,16 +17,16 @@ import pytest
 import torch
 from PIL import Image
 
-from straylight.cohort import Cohort, load_cohort
-from straylight.contract import plain_names
-from straylight.errors import InputError, reason_of
-from straylight.formats.onehot import of_columns
-from straylight.formats.splits import split_in
-from straylight.images import ImageSet
-from straylight.naming import match_names
-from straylight.overlap import check_photographs
-from straylight.sources import cache
-from straylight.sources.photographs import load_natural
+from straylight.cohort.load import Cohort, load_cohort
+from straylight.cohort.one_hot import of_columns
+from straylight.cohort.overlap import check_photographs
+from straylight.cohort.splits import split_in
+from straylight.core.errors import InputError, reason_of
+from straylight.data.class_names import match_names
+from straylight.data.images import ImageSet
+from straylight.data.photographs import cache
+from straylight.data.photographs.load import load_natural
+from straylight.models.specification import plain_names
 
 SHAPE = (3, 8, 8)
 Files = dict[str, bytes]

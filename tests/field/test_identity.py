@@ -16,32 +16,33 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from straylight import demo
-from straylight.archive import check_room, load_audit, save_audit
-from straylight.attacks import Gradient
-from straylight.audit import run
-from straylight.classifier import Classifier
-from straylight.cli import main
-from straylight.cohort import Cohort
-from straylight.errors import InputError
-from straylight.files import make_folder, staged, sweep, write_array, write_text
-from straylight.finetune import finetune
-from straylight.images import ImageSet
-from straylight.jsons import parse_json, sealed, unsealed
-from straylight.ledger import read_ledger
-from straylight.modelcard import load_classifier
-from straylight.plan import Plan
-from straylight.progress import Silent
-from straylight.report import write_report
-from straylight.results import Audit
-from straylight.study import digests
-from straylight.study.cell import Cell
-from straylight.study.digests import Digests, check_unchanged, locate
-from straylight.study.document import Document
-from straylight.study.grid import Grid
-from straylight.study.index import INDEX, Index
-from straylight.study.running import run_cell
+from paths import ROOT
+from straylight.attacks.gradient import Gradient
+from straylight.audit.plan import Plan
+from straylight.audit.results import Audit
+from straylight.audit.run import run
+from straylight.audit.storage import check_room, load_audit, save_audit
+from straylight.audit.unfinished import read_ledger
+from straylight.cli.main import main
+from straylight.cohort.load import Cohort
+from straylight.core.errors import InputError
+from straylight.core.files import make_folder, staged, sweep, write_array, write_text
+from straylight.core.progress import Silent
+from straylight.core.strict_json import parse_json, sealed, unsealed
+from straylight.data.images import ImageSet
+from straylight.demo import run as demo
+from straylight.models.card import load_classifier
+from straylight.models.classifier import Classifier
+from straylight.report.render import write_report
+from straylight.study.config.grid import Grid
+from straylight.study.config.toml import Document
+from straylight.study.run import digests
+from straylight.study.run.cell import Cell
+from straylight.study.run.digests import Digests, check_unchanged, locate
+from straylight.study.run.index import INDEX, Index
+from straylight.study.run.runner import run_cell
 from straylight.training.checkpoint import read_checkpoint
+from straylight.training.finetune import finetune
 from straylight.training.recipe import Recipe
 
 SHAPE, NAMES = (3, 8, 8), ("dark", "light")
@@ -205,7 +206,7 @@ def test_a_training_killed_after_its_card_is_finished_by_the_same_call(
 ) -> None:
     recipe = replace(RECIPE, epochs=1)
     with monkeypatch.context() as patch:
-        patch.setattr("straylight.training.run.suppress", killed)
+        patch.setattr("straylight.training.epochs.suppress", killed)
         with pytest.raises(KeyboardInterrupt):
             finetune(training_data(), recipe, tmp_path)
     assert {file.name for file in tmp_path.iterdir()} >= {"model.json", "checkpoint.safetensors"}
@@ -991,7 +992,7 @@ def test_a_failed_write_leaves_what_stood_there(tmp_path: Path) -> None:
 
 
 def test_make_demo_deletes_nothing() -> None:
-    text = (Path(__file__).parent.parent.parent / "Makefile").read_text()
+    text = (ROOT / "Makefile").read_text()
     (line,) = [line for line in text.splitlines() if "straylight demo" in line]
     assert "--force" not in line
 

@@ -10,8 +10,8 @@ import torch
 from onnx import TensorProto
 
 from onnxes import HEAD, SIDE, WEIGHTS, Nodes, classifier, model, save
-from straylight.errors import InputError
-from straylight.models import ModelOptions, load_model
+from straylight.core.errors import InputError
+from straylight.models.load import ModelOptions, load_model
 
 OPTIONS = ModelOptions(
     classes=("a", "b"), size=SIDE, mean=(0.5,) * 3, std=(0.5,) * 3, head="logits"

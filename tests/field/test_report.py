@@ -18,19 +18,19 @@ from rich.console import Console
 import straylight
 from field.test_using import SHAPE, brightness, cohort_of, quick, refusal
 from straylight import Classifier, Cohort, ImageSet, InputError, Recipe, Snapshot
-from straylight.attacks import Gradient
-from straylight.audit import check_types
-from straylight.ball import Ball
-from straylight.cli import main
-from straylight.commands.finetune import FinetuneCommand
-from straylight.contract import plain_card, plain_names
-from straylight.formats.pixelfile import mapped
-from straylight.images import CopiedImages
-from straylight.looks import Looks
-from straylight.preflight import check_logits
-from straylight.progress import Lines, Silent, say, shown
+from straylight.attacks.ball import Ball
+from straylight.attacks.gradient import Gradient
+from straylight.audit.photographs_used import Looks
+from straylight.audit.run import check_types
+from straylight.cli.finetune import FinetuneCommand
+from straylight.cli.main import main
+from straylight.core.checks import check_kind, folder_of, text
+from straylight.core.progress import Lines, Silent, say, shown
+from straylight.data.images import CopiedImages
+from straylight.data.photographs.pixel_file import mapped
+from straylight.evaluation.preflight.run import check_logits
+from straylight.models.specification import plain_card, plain_names
 from straylight.training.recipe import usual
-from straylight.values import check_kind, folder_of, text
 
 ESCAPE = "\x1b[31m"
 

@@ -15,25 +15,26 @@ import torch
 from rich.console import Console
 
 import straylight
+from fixed_audit import fixed_audit, write_arrays
 from oracles import Linear
+from paths import ROOT
 from straylight import Audit, Classifier, Cohort, ImageSet, InputError, Plan, Snapshot
-from straylight.attacks import Gradient, Method
-from straylight.audit import check_types
-from straylight.ball import Ball
-from straylight.cli import main
-from straylight.plan import jobs
-from straylight.progress import Silent
-from straylight.report import render
+from straylight.attacks.ball import Ball
+from straylight.attacks.gradient import Gradient
+from straylight.attacks.method import Method
+from straylight.audit.plan import jobs
+from straylight.audit.run import check_types
+from straylight.cli.main import main
+from straylight.cli.output import summary_table
+from straylight.core.checks import folder_of
+from straylight.core.progress import Silent
+from straylight.data.photographs.load import load_natural
+from straylight.report.render import render
 from straylight.report.verdict import reach_verdict
-from straylight.sources.photographs import load_natural
-from straylight.study.cell import Cell
-from straylight.study.index import Index
-from straylight.study.view import View
-from straylight.terminal import summary_table
-from straylight.values import folder_of
-from test_report import fixed_audit, write_arrays
+from straylight.study.run.cell import Cell
+from straylight.study.run.console import View
+from straylight.study.run.index import Index
 
-ROOT = Path(__file__).parent.parent.parent
 SHAPE = (1, 8, 8)
 NAMES = ("dark", "light")
 Parts = tuple[Classifier, ImageSet, Cohort]

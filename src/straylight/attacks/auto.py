@@ -7,14 +7,14 @@ from typing import ClassVar
 
 import torch
 
+from straylight.attacks.ball import Ball
 from straylight.attacks.gradient import Gradient
 from straylight.attacks.losses import margin
 from straylight.attacks.protocol import Snapshot, ThreatModel
-from straylight.ball import Ball
-from straylight.classifier import Classifier
-from straylight.errors import InputError
-from straylight.images import ImageSet
-from straylight.tensors import Delta, Logits, as_received
+from straylight.core.errors import InputError
+from straylight.core.tensors import Delta, Logits, as_received
+from straylight.data.images import ImageSet
+from straylight.models.classifier import Classifier
 
 FINALISTS = 2
 FEWEST_STEPS = 5  # of a goal that is tried: below that its rate says nothing

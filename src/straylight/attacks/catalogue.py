@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from straylight.attacks.auto import Auto
-from straylight.attacks.control import (
+from straylight.attacks.controls import (
     Control,
     Gabor,
     Perlin,

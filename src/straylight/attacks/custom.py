@@ -13,10 +13,10 @@ from types import CodeType
 from typing import Any, cast
 
 from straylight.attacks.protocol import Attack
-from straylight.errors import InputError, quoted, reason_of
-from straylight.settings import LARGEST as LARGEST_NUMBER
-from straylight.settings import TOO_LARGE
-from straylight.values import said
+from straylight.core.checks import said
+from straylight.core.errors import InputError, quoted, reason_of
+from straylight.core.settings import LARGEST as LARGEST_NUMBER
+from straylight.core.settings import TOO_LARGE
 
 PYTHON = "python:"
 GUIDE = "see docs/attacks.md, 'An attack of your own'"

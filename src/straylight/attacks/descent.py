@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
+from straylight.attacks.ball import Ball
 from straylight.attacks.protocol import Snapshot
-from straylight.ball import Ball
-from straylight.images import ImageSet
-from straylight.tensors import Batch, Delta
+from straylight.core.tensors import Batch, Delta
+from straylight.data.images import ImageSet
 
 MOMENTUM = 0.9
 

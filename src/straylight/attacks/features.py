@@ -4,8 +4,8 @@ from contextlib import ExitStack, suppress
 
 from torch import Tensor, nn
 
-from straylight.classifier import Classifier
-from straylight.errors import InputError
+from straylight.core.errors import InputError
+from straylight.models.classifier import Classifier
 
 
 class EnoughSeen(BaseException):

@@ -8,15 +8,15 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from straylight.attacks.ball import Ball
 from straylight.attacks.descent import descend, nudge
 from straylight.attacks.losses import loss_of
 from straylight.attacks.protocol import Snapshot, ThreatModel
-from straylight.ball import Ball
-from straylight.classifier import Classifier
-from straylight.errors import InputError
-from straylight.files import read_delta
-from straylight.images import ImageSet
-from straylight.tensors import Batch, Delta, Logits
+from straylight.core.errors import InputError
+from straylight.core.files import read_delta
+from straylight.core.tensors import Batch, Delta, Logits
+from straylight.data.images import ImageSet
+from straylight.models.classifier import Classifier
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,14 +7,14 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from straylight.attacks.ball import Ball
 from straylight.attacks.descent import descend
 from straylight.attacks.features import Features
 from straylight.attacks.protocol import Snapshot, ThreatModel
-from straylight.ball import Ball
-from straylight.classifier import Classifier
-from straylight.errors import InputError
-from straylight.images import ImageSet
-from straylight.tensors import Batch, Delta
+from straylight.core.errors import InputError
+from straylight.core.tensors import Batch, Delta
+from straylight.data.images import ImageSet
+from straylight.models.classifier import Classifier
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from straylight.errors import InputError
-from straylight.tensors import Labels, Logits
+from straylight.core.errors import InputError
+from straylight.core.tensors import Labels, Logits
 
 Loss = Callable[[Logits, Logits, int | None], Tensor]
 

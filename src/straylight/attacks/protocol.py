@@ -5,10 +5,10 @@ from typing import ClassVar, Literal, NamedTuple, Protocol, runtime_checkable
 
 import torch
 
-from straylight.ball import Ball
-from straylight.classifier import Classifier
-from straylight.images import ImageSet
-from straylight.tensors import Delta
+from straylight.attacks.ball import Ball
+from straylight.core.tensors import Delta
+from straylight.data.images import ImageSet
+from straylight.models.classifier import Classifier
 
 ThreatModel = Literal["T0", "T1", "T2"]
 

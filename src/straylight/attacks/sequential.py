@@ -7,11 +7,11 @@ from typing import ClassVar
 import torch
 import torch.nn.functional as F
 
+from straylight.attacks.ball import Ball
 from straylight.attacks.protocol import Snapshot, ThreatModel
-from straylight.ball import Ball
-from straylight.classifier import Classifier
-from straylight.errors import InputError
-from straylight.images import ImageSet
+from straylight.core.errors import InputError
+from straylight.data.images import ImageSet
+from straylight.models.classifier import Classifier
 
 
 @dataclass(frozen=True, kw_only=True)

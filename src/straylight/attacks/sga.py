@@ -6,13 +6,13 @@ from typing import ClassVar
 
 import torch
 
+from straylight.attacks.ball import Ball
 from straylight.attacks.losses import cross_entropy_loss
 from straylight.attacks.protocol import Snapshot, ThreatModel
-from straylight.ball import Ball
-from straylight.classifier import Classifier
-from straylight.errors import InputError
-from straylight.images import ImageSet
-from straylight.tensors import Delta
+from straylight.core.errors import InputError
+from straylight.core.tensors import Delta
+from straylight.data.images import ImageSet
+from straylight.models.classifier import Classifier
 
 
 @dataclass(frozen=True, kw_only=True)

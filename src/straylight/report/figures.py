@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from PIL import Image
 
-from straylight.counts import Proportion
-from straylight.errors import InputError, quoted, reason_of
-from straylight.files import read_array, read_delta
+from straylight.audit.results import Audit, Perturbation
+from straylight.core.errors import InputError, quoted, reason_of
+from straylight.core.files import read_array, read_delta
+from straylight.core.tensors import LEVELS, Delta, Images, Pixels, Shape, as_received, from_pixels
+from straylight.evaluation.metrics import Proportion
 from straylight.report.tables import best_of_each_kind, interval, number, share
-from straylight.results import Audit, Perturbation
-from straylight.tensors import LEVELS, Delta, Images, Pixels, Shape, as_received, from_pixels
 
 MIN_SIDE = 128
 ROW_HEIGHT = 48

@@ -3,7 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from straylight.errors import InputError, quoted
+from straylight.audit.results import Audit, Perturbation
+from straylight.audit.schema import Json
+from straylight.core.errors import InputError, quoted
+from straylight.core.tensors import Shape, from_pixels
+from straylight.report.effort import kind_of
 from straylight.report.figures import (
     Picture,
     draw_attacked,
@@ -13,12 +17,8 @@ from straylight.report.figures import (
     read_pixels,
     shape_of,
 )
-from straylight.report.learned import kind_of
 from straylight.report.tables import share
 from straylight.report.verdict import Verdict
-from straylight.results import Audit, Perturbation
-from straylight.schema import Json
-from straylight.tensors import Shape, from_pixels
 
 
 @dataclass(frozen=True)

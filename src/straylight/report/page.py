@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from straylight.audit.results import Audit, Perturbation
 from straylight.report.figures import (
     Chart,
     Curve,
@@ -38,7 +39,6 @@ from straylight.report.tables import (
     share,
 )
 from straylight.report.verdict import reach_verdict
-from straylight.results import Audit, Perturbation
 
 NAMED = 200  # files left out that the page names; audit.json names all
 

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-from straylight.counts import percent
-from straylight.preflight import Finding
-from straylight.report.learned import kind_of, learned_on, looks, pictures, weak_runs
+from straylight.audit.results import Audit, Budget, NaturalInfo, Perturbation
+from straylight.audit.schema import Json
+from straylight.evaluation.metrics import percent
+from straylight.evaluation.preflight.finding import Finding
+from straylight.report.effort import kind_of, learned_on, looks, pictures, weak_runs
 from straylight.report.tables import (
     GAP,
     Pairs,
@@ -18,8 +20,6 @@ from straylight.report.tables import (
     share,
 )
 from straylight.report.verdict import RULE, Verdict, Word
-from straylight.results import Audit, Budget, NaturalInfo, Perturbation
-from straylight.schema import Json
 
 THREAT_MODELS = {
     "T1": "the attacker has the classifier and photographs, and no medical image",

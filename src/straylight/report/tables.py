@@ -3,10 +3,10 @@
 import json
 from dataclasses import dataclass
 
-from straylight.counts import Matrix, Proportion, percent
-from straylight.results import Perturbation
-from straylight.schema import Json
-from straylight.tensors import LEVELS
+from straylight.audit.results import Perturbation
+from straylight.audit.schema import Json
+from straylight.core.tensors import LEVELS
+from straylight.evaluation.metrics import Matrix, Proportion, percent
 
 NONE = "\N{EN DASH}"
 GAP = "\N{NO-BREAK SPACE}"

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from straylight.counts import Proportion, mean_of, percent
-from straylight.errors import InputError
-from straylight.results import Audit, Perturbation
+from straylight.audit.results import Audit, Perturbation
+from straylight.core.errors import InputError
+from straylight.evaluation.metrics import Proportion, mean_of, percent
 
 Word = Literal["broken", "weakened", "not shown", "no verdict"]
 

@@ -1,1 +1,1 @@
-"""How a classifier is trained: the recipe, its draws and changes of images, and the run."""
+"""Fine-tuning of classifiers."""

@@ -5,7 +5,7 @@ import math
 import torch
 import torch.nn.functional as F
 
-from straylight.tensors import Images
+from straylight.core.tensors import Images
 from straylight.training.recipe import Recipe
 
 

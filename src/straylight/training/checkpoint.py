@@ -10,10 +10,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from straylight.bounded import check_regular
-from straylight.errors import InputError, reason_of
-from straylight.files import write_tensors
-from straylight.jsons import parse_json
+from straylight.core.bounded_read import check_regular
+from straylight.core.errors import InputError, reason_of
+from straylight.core.files import write_tensors
+from straylight.core.strict_json import parse_json
 
 Tensors = dict[str, Tensor]
 History = list[dict[str, float]]

@@ -6,10 +6,10 @@ import os
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-from straylight.contract import as_list, plain_normalisation, plain_numbers
-from straylight.errors import InputError, reason_of
-from straylight.jsons import parse_json
-from straylight.values import real, said, whole
+from straylight.core.checks import real, said, whole
+from straylight.core.errors import InputError, reason_of
+from straylight.core.strict_json import parse_json
+from straylight.models.specification import as_list, plain_normalisation, plain_numbers
 
 N = TypeVar("N", int, float)
 PRETRAINED, RANDOM = "pretrained", "none"

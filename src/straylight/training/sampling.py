@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from straylight.errors import InputError
-from straylight.tensors import Labels
+from straylight.core.errors import InputError
+from straylight.core.tensors import Labels
 
 
 def split(labels: Labels, share: float, seed: int) -> tuple[Tensor, Tensor]:

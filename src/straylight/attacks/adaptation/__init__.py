@@ -1,0 +1,1 @@
+"""Photographs adapted to a classifier, without a medical image."""

@@ -1,0 +1,1 @@
+"""Audits: plan, run, resume, results, and their files."""

@@ -1,0 +1,1 @@
+"""Labelled medical images. Nothing below this package, and so no attack, can import it."""

@@ -1,0 +1,1 @@
+"""What everything stands on: errors, tensors, norms, files, progress."""

@@ -1,0 +1,1 @@
+"""Images and files of images, for attackers and cohorts alike."""

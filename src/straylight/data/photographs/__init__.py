@@ -1,0 +1,1 @@
+"""Photographs and drawings, which is all that an attack learns on, and their cache."""

@@ -1,0 +1,1 @@
+"""Checks of a classifier and its images before any attack."""

@@ -1,0 +1,1 @@
+"""Classifiers: the network, its preprocessing, its card, and its readers."""

@@ -1,0 +1,1 @@
+"""ONNX files, read and computed without a converter."""

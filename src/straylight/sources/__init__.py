@@ -1,1 +1,0 @@
-"""What an attacker has in the place of medical images: photographs, drawings, and their cache."""
