@@ -1,14 +1,15 @@
-"""Every attack and its peers in every cell: rates, the gap to medical images, and what they took.
+"""Run every attack and its peers in every cell: rates, the gap to medical images, and costs.
 
     pip install adversarial-robustness-toolbox
     python benchmarks/attacks.py --data ../shared/data --models runs/models --out runs/attacks --jobs 2
     python benchmarks/tables.py collect attacks runs/attacks/{skin,chest,oct}-{l2-2,linf-4}
-    python benchmarks/tables.py write                          # docs/attacks.md
+    python benchmarks/tables.py write                          # docs/measurements.md
 
-`--models` holds the classifiers of the README's first table (`skin`, `chest`, `oct`), and for the cells
-around them `skin-scratch` and `skin-squeezenet` (how to train them: docs/attacks.md). Each cell is an audit
-in a process of its own, of one thread. A finished cell is skipped and a killed one goes on, so the same
-command resumes. The oracles learn on as many medical training images as there are photographs.
+`--models` holds the classifiers of the first table of docs/measurements.md (`skin`, `chest`, `oct`), and
+for the cells around them `skin-scratch` and `skin-squeezenet` (how to train them: docs/measurements.md).
+Each cell is an audit in its own single-threaded process. Finished cells are skipped and killed ones resume,
+so the same command continues. The oracles learn on as many medical training images as there are
+photographs.
 """
 
 import argparse
@@ -32,7 +33,9 @@ DATA = {
     "oct": ("oct/test", "oct/train"),
 }
 PUBLIC = "weights/mobilenetv2_100_imagenet.safetensors"
-AUTO, PLAIN, ORACLE = (f"auto{source}:passes=25000" for source in ("", "@photographs", "@medical"))
+AUTO, PLAIN, ORACLE = (
+    f"auto{source}:image_passes=25000" for source in ("", "@photographs", "@medical")
+)
 # The step is that of the paper's sibling (Hirano 2021); the paper's own is for 100,000 photographs.
 LOOP, ART = "sequential:step_size=0.0012", "art:step_size=0.0012"
 # SGA's large steps are a tenth of the radius: 40 of them fill the budget.
@@ -44,7 +47,7 @@ MAIN = [
 GAP = [PLAIN, AUTO, ORACLE]
 RACERS = [f"gradient:steps={n},batch_size=8" for n in (8, 12, 16)]
 AROUND = [LOOP, "gradient:steps=100", *GAP]
-RACE = [f"{LOOP},passes=8", f"{ART},passes=4", *RACERS, "gradient:steps=100"]
+RACE = [f"{LOOP},epochs=8", f"{ART},epochs=4", *RACERS, "gradient:steps=100"]
 T2 = ["lift:steps=150,depth=0.05", "lift:steps=150,depth=0.1", "disrupt:steps=60,depth=1"]
 
 TARGETED_ONLY = ["gradient@adapted:steps=100"]
@@ -57,7 +60,7 @@ TARGETS = {"skin": "MEL", "chest": "PNEUMONIA", "oct": "CNV"}
 
 @dataclass(frozen=True)
 class Cell:
-    """One audit: a task, a budget, methods, and what is different from the main grid."""
+    """One audit: a task, a budget, methods, and deviations from the main grid."""
 
     task: str
     budget: str
@@ -72,7 +75,7 @@ class Cell:
         return "-".join(filter(None, [self.model or self.task, label, self.budget]))
 
     def command(self, data: Path, models: Path, out: Path) -> list[str]:
-        """Write the audit as a command line."""
+        """Return the audit as a command line."""
         test, training = DATA[self.task]
         words = ["audit", "--model", models / (self.model or self.task), "--out", out / self.name]
         words += ["--natural", data / "natural", "--cohort", data / test]
@@ -82,8 +85,8 @@ class Cell:
         return [*map(str, words), *self.options, "--method", *self.methods]
 
 
-def cells() -> list[Cell]:
-    """List the main grid and what is around it, the largest cells first."""
+def list_cells() -> list[Cell]:
+    """List the cells of the main grid and around it, the largest first."""
     main = [
         Cell(task, "l2-2", MAIN, options=("--target", target, *TARGETED))
         for task, target in TARGETS.items()
@@ -116,8 +119,8 @@ def cells() -> list[Cell]:
     return [*main, *around, *t2]
 
 
-def run(cell: Cell, given: argparse.Namespace) -> None:
-    """Run one audit in a process of its own, unless it is there."""
+def run_cell(cell: Cell, given: argparse.Namespace) -> None:
+    """Run one audit in its own process, unless it is finished."""
     if (given.out / cell.name / "report.html").exists():
         return
     started = time.perf_counter()
@@ -137,7 +140,7 @@ def run(cell: Cell, given: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    """Run the cells that are not there yet."""
+    """Run the unfinished cells."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--models", type=Path, required=True)
@@ -145,10 +148,10 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1, help="cells at a time, of one thread each")
     parser.add_argument("--only", nargs="+", help="names of cells")
     given = parser.parse_args()
-    wanted = [cell for cell in cells() if given.only is None or cell.name in given.only]
+    wanted = [cell for cell in list_cells() if given.only is None or cell.name in given.only]
     given.out.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(given.jobs) as pool:
-        list(pool.map(lambda cell: run(cell, given), wanted))
+        list(pool.map(lambda cell: run_cell(cell, given), wanted))
 
 
 if __name__ == "__main__":

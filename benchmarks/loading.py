@@ -1,12 +1,12 @@
-"""What loading photographs takes: decoded, with an empty cache, and from the cache, in CPU seconds.
+"""Measure the CPU seconds of loading photographs: decoded, with an empty cache, and from the cache.
 
     python benchmarks/loading.py --natural photos/ --size 128 --audit 100
 
     python benchmarks/loading.py --cohort 20000 --size 224
 
-The second measures what a cohort of so many images takes in memory at most, with all of the program.
+The second command measures the peak memory of a process that loads a cohort of so many images.
 
-The share is that of an audit of `--audit` seconds (the `seconds` in its `audit.json` add up to it).
+The share is relative to an audit of `--audit` seconds (the sum of the `seconds` in its `audit.json`).
 """
 
 import argparse
@@ -24,7 +24,9 @@ from straylight.data.files.selection import SETTLED
 from straylight.data.photographs.cache import VARIABLE
 
 
-def measured(name: str, natural: str, size: int, audit: float, *, cache: bool = True) -> None:
+def measure_loading(
+    name: str, natural: str, size: int, audit: float, *, cache: bool = True
+) -> None:
     """Load photographs once and print a line of a Markdown table."""
     cpu, wall = time.process_time(), time.perf_counter()
     n = len(load_natural(natural, (3, size, size), cache=cache))
@@ -33,7 +35,7 @@ def measured(name: str, natural: str, size: int, audit: float, *, cache: bool = 
 
 
 def measure_cohort(n: int, size: int) -> None:
-    """Load a cohort of JPEG files, and print the most memory that the process held meanwhile."""
+    """Load a cohort of JPEG files, and print the peak memory of the process."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "A"
         root.mkdir()
@@ -49,7 +51,7 @@ def measure_cohort(n: int, size: int) -> None:
 
 
 def main() -> None:
-    """Measure in a cache of its own."""
+    """Measure with a temporary cache."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--natural")
@@ -65,10 +67,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.environ[VARIABLE] = folder
         run = (given.natural, given.size, given.audit)
-        measured("decoded, without a cache", *run, cache=False)
-        measured("the first time, into the cache", *run)
-        measured("from the cache", *run)
-        measured("from the cache, once more", *run)
+        measure_loading("decoded, without a cache", *run, cache=False)
+        measure_loading("the first time, into the cache", *run)
+        measure_loading("from the cache", *run)
+        measure_loading("from the cache, once more", *run)
 
 
 if __name__ == "__main__":

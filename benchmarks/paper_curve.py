@@ -1,59 +1,51 @@
-"""The paper's figure: what the loop fools while it goes over the photographs.
+"""Reproduce the figure of the paper: the fooling rate of the loop against the number of photographs.
 
     python benchmarks/paper_curve.py --study runs/minagi2022-small --data ../shared/data --out runs/curves
 
-For each cohort: the fine-tuned MobileNetV2 of the study, and the `sequential` attack of its audit, made
-anew and stopped on its way. Every point has the fooling rates on 1,000 medical training images (the
-classifier's; the attack never sees them), on the medical test images and on the photographs themselves,
-each beside those of a random direction of the same norm, as in the log that the paper's authors released.
-The last point is the study's perturbation, to the bit, or the script stops.
+For each cohort, the `sequential` attack of the study on the fine-tuned MobileNetV2 is run again and scored
+on its way. Every point has the fooling rates on 1,000 medical training images (of the classifier; the
+attack never sees them), on the medical test images and on the photographs themselves, each beside the rate
+of a random direction of the same norm, as in the log that the authors of the paper released. The last point
+must be bit-identical to the perturbation of the study, or the script stops.
 """
 
 import argparse
 import json
-import sqlite3
-from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from reproduction import find_main_audit
 from straylight import Ball, Classifier, ImageSet, load_classifier, load_cohort, load_natural
 from straylight.attacks.controls import RandomSphere
 from straylight.attacks.sequential import Sequential
 from straylight.audit.schema import Json
 from straylight.audit.storage import load_audit
 from straylight.core.malloc import keep_freed_memory
-from straylight.core.tensors import Delta, Labels, as_received
-from straylight.models.folding import fold
+from straylight.core.tensors import Delta, Labels, quantize
+from straylight.models.folding import fold_batch_norms
 
 N_TRAIN = 1000
 POINTS = (10, 20, 50, 100, 200, 500, 1000)
 PARTS = {"skin": ("skin/train.csv", "skin/test.csv")} | {
     name: (f"{name}/train", f"{name}/test") for name in ("chest", "oct")
 }
-QUERY = """
-SELECT cells.id FROM cells JOIN perturbations AS p ON p.cell = cells.id
-WHERE cohort = ? AND model = 'mobilenetv2' AND initialisation = 'fine-tuned' AND norm = 'l2'
-  AND photographs = 1000 AND seed = 0 AND p.method = 'sequential' AND p.target IS NULL
-"""
 
 
-def n_fooled(classifier: Classifier, images: ImageSet, clean: Labels, delta: Delta) -> int:
+def count_fooled(classifier: Classifier, images: ImageSet, clean: Labels, delta: Delta) -> int:
     """Count the images whose prediction changes, clipped and rounded to 8 bits."""
-    after = [classifier.predict(as_received(batch + delta)) for batch in images.batches(64)]
+    after = [classifier.predict(quantize(batch + delta)) for batch in images.batches(64)]
     return int((torch.cat(after) != clean).sum())
 
 
-def curve_of(study: Path, data: Path, name: str) -> list[Json]:
-    """Run the loop on one cohort and score it on its way."""
-    with closing(sqlite3.connect(f"file:{study}/index.sqlite?mode=ro", uri=True)) as index:
-        (cell,) = index.execute(QUERY, (name,)).fetchone()
-    folder = study / "cells" / cell
+def run_curve(study: Path, data: Path, name: str) -> list[Json]:
+    """Run the loop on one cohort, and score it at each of `POINTS`."""
+    folder = study / "cells" / find_main_audit(study, name)
     audit = load_audit(folder)
     trained = json.loads((folder / "cell.json").read_text())["identity"]["trained"]
-    classifier = fold(load_classifier(study / "cells" / trained))
+    classifier = fold_batch_norms(load_classifier(study / "cells" / trained))
     made = next(item for item in audit.perturbations if item.name == "sequential")
     train, test = (
         load_cohort(data / part, classifier.shape, classifier.class_names).images
@@ -65,7 +57,7 @@ def curve_of(study: Path, data: Path, name: str) -> list[Json]:
     photographs = load_natural(data / "natural", classifier.shape, n=1000, seed=0)
     sets = {"train": train, "test": test, "photographs": photographs}
     clean = {key: classifier.predict_all(images) for key, images in sets.items()}
-    attack = Sequential(step_size=made.method["step_size"])
+    attack = Sequential(step_size=made.method.settings["step_size"])
     ball = Ball("l2", audit.budget.eps)
     generator = torch.Generator().manual_seed(0)
     points: list[Json] = []
@@ -81,8 +73,8 @@ def curve_of(study: Path, data: Path, name: str) -> list[Json]:
         for key, images in sets.items():
             points[-1] |= {
                 f"n_{key}": len(images),
-                key: n_fooled(classifier, images, clean[key], delta),
-                f"noise_{key}": n_fooled(classifier, images, clean[key], noise),
+                key: count_fooled(classifier, images, clean[key], delta),
+                f"noise_{key}": count_fooled(classifier, images, clean[key], noise),
             }
         print(points[-1], flush=True)
     assert all(one["seen"] < other["seen"] for one, other in pairwise(points))
@@ -92,7 +84,7 @@ def curve_of(study: Path, data: Path, name: str) -> list[Json]:
 
 
 def main() -> None:
-    """Run the cohorts that are not there yet."""
+    """Run the unfinished cohorts."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--study", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True)
@@ -104,7 +96,7 @@ def main() -> None:
     for name in PARTS:
         file = given.out / f"{name}.json"
         if not file.exists():
-            file.write_text(json.dumps(curve_of(given.study, given.data, name), indent=1) + "\n")
+            file.write_text(json.dumps(run_curve(given.study, given.data, name), indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Peers of our attacks, as attacks that an audit can run: ART's, and published recipes.
+"""Peers of our attacks, as attacks that an audit can run: the one of ART, and published recipes.
 
     pip install adversarial-robustness-toolbox
 
-They are given the same classifier, photographs and budget, and scored in the same way. Importing this
-module enters them in the catalogue (`art`, `spgd`, `df-uap`, `cos-uap`).
+They get the same classifier, photographs and budget, and are scored in the same way. Importing this
+module adds them to the catalogue (`art`, `spgd`, `df-uap`, `cos-uap`).
 """
 
 import random
@@ -18,7 +18,7 @@ from art.estimators.classification import PyTorchClassifier
 from torch import Tensor
 
 from straylight import Ball, Classifier, ImageSet
-from straylight.attacks.catalogue import ATTACKS, Entry
+from straylight.attacks.catalogue import ATTACKS, AttackEntry
 from straylight.attacks.losses import cosine_loss, cross_entropy_loss, margin_loss
 from straylight.attacks.protocol import Snapshot, ThreatModel
 from straylight.core.tensors import Logits
@@ -32,18 +32,18 @@ class Art:
         inner: ``fgsm`` or ``deepfool`` (non-targeted only): the attack on one image.
         step_size: Of the FGSM, on images in [0, 1]: 0.00025 is the paper's, sized for 100,000
             photographs; 0.0012 is that of its sibling on medical images (Hirano 2021).
-        passes: Times that all photographs are gone through at most.
+        epochs: Times that all photographs are gone through at most.
     """
 
     inner: str = "fgsm"
     step_size: float = 0.0012
-    passes: int = 1
+    epochs: int = 1
 
     takes_target: ClassVar[bool] = True
     threat_model: ClassVar[ThreatModel] = "T1"
 
     def planned(self, n_photographs: int, n_classes: int, cost: int = 2) -> int:
-        return self.passes * n_photographs
+        return self.epochs * n_photographs
 
     def __call__(
         self,
@@ -74,7 +74,7 @@ class Art:
                 "targeted": target is not None,
             },
             "delta": 1e-6,
-            "max_iter": self.passes,
+            "max_iter": self.epochs,
             "eps": ball.eps,
             "norm": 2 if ball.norm == "l2" else np.inf,
         }
@@ -88,7 +88,7 @@ class Art:
             attack = TargetedUniversalPerturbation(estimator, **settings)
             attack.generate(images, y=np.eye(n_classes)[np.full(len(images), target)])
         noise = torch.from_numpy(np.asarray(attack.noise, dtype=np.float32))
-        yield Snapshot(noise.reshape(1, *photographs.shape), self.passes * len(photographs))
+        yield Snapshot(noise.reshape(1, *photographs.shape), self.epochs * len(photographs))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,7 +152,7 @@ class DfUap:
         return self.steps * self.batch_size
 
     def loss(self, logits: Logits, clean: Logits) -> Tensor:
-        """Loss of each image."""
+        """Return the loss of each image."""
         return margin_loss(logits, clean, None, kappa=10.0)
 
     def __call__(
@@ -189,30 +189,30 @@ class CosUap(DfUap):
     """
 
     def loss(self, logits: Logits, clean: Logits) -> Tensor:
-        """Loss of each image."""
+        """Return the loss of each image."""
         return cosine_loss(logits, clean, None)
 
 
-ATTACKS["art"] = Entry(
-    Art,
+ATTACKS["art"] = AttackEntry(
+    f"{__name__}:Art",
     "ART's universal perturbation",
     "Nicolae et al. 2018",
     "https://arxiv.org/abs/1807.01069",
 )
-ATTACKS["spgd"] = Entry(
-    Spgd,
+ATTACKS["spgd"] = AttackEntry(
+    f"{__name__}:Spgd",
     "projected gradient on large batches",
     "Co et al. 2021",
     "https://github.com/kenny-co/sgd-uap-torch",
 )
-ATTACKS["df-uap"] = Entry(
-    DfUap,
+ATTACKS["df-uap"] = AttackEntry(
+    f"{__name__}:DfUap",
     "Adam on the bounded margin",
     "Zhang et al. 2020",
     "https://arxiv.org/abs/2007.06189",
 )
-ATTACKS["cos-uap"] = Entry(
-    CosUap,
+ATTACKS["cos-uap"] = AttackEntry(
+    f"{__name__}:CosUap",
     "Adam on the cosine of the logits",
     "Zhang et al. 2021",
     "https://arxiv.org/abs/2103.11402",

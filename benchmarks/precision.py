@@ -1,6 +1,6 @@
-"""Time of one training step, float32 against bfloat16, on one core of this processor.
+"""Measure the time of one training step, float32 against bfloat16, on one core.
 
-Both take turns in one process and its own time is counted, so that other load on the machine matters
+Both take turns in one process and CPU time is measured, so that other load on the machine matters
 little; the ratio of the medians is printed:
 `python benchmarks/precision.py mobilenetv2_100 torchvision:resnet50`.
 """
@@ -13,15 +13,15 @@ from pathlib import Path
 
 import torch
 
-from straylight.cohort.load import Cohort
+from straylight.cohort.cohort import Cohort
 from straylight.data.images import ImageSet
 from straylight.training.epochs import Training
 from straylight.training.finetune import initial_network
 from straylight.training.recipe import RANDOM, Precision, Recipe
 
 
-def training(backbone: str, size: int, batch_size: int, precision: Precision) -> Training:
-    """Set up a training on noise, whose step costs what any other's does."""
+def make_training(backbone: str, size: int, batch_size: int, precision: Precision) -> Training:
+    """Set up a training on noise: its steps cost the same as any other."""
     pixels = torch.randint(0, 256, (2 * batch_size, 3, size, size), dtype=torch.uint8)
     labels = torch.arange(2 * batch_size) % 2
     recipe = Recipe(
@@ -38,8 +38,8 @@ def training(backbone: str, size: int, batch_size: int, precision: Precision) ->
     )
 
 
-def seconds(run: Training) -> float:
-    """Return the time of the second step of an epoch: the first waits for the epoch to be set up."""
+def time_step(run: Training) -> float:
+    """Return the time of the second step of an epoch: the first includes the setup of the epoch."""
     first, second = (time.process_time() for _ in run.train_epoch())
     return second - first
 
@@ -54,10 +54,10 @@ def main() -> None:
     torch.set_num_threads(1)
     for backbone in options.backbones:
         kinds: tuple[Precision, Precision] = ("float32", "bfloat16")
-        runs = [training(backbone, options.size, options.batch_size, kind) for kind in kinds]
+        runs = [make_training(backbone, options.size, options.batch_size, kind) for kind in kinds]
         for run in runs:
-            seconds(run)  # the first steps compile kernels
-        rounds = [[seconds(run) for run in runs] for _ in range(options.rounds)]
+            time_step(run)  # the first steps compile kernels
+        rounds = [[time_step(run) for run in runs] for _ in range(options.rounds)]
         full, half = (statistics.median(times) for times in zip(*rounds, strict=True))
         print(f"{backbone}: {full:.2f} s : {half:.2f} s = {full / half:.2f}", flush=True)
 

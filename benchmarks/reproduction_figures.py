@@ -1,4 +1,4 @@
-"""The figures of docs/reproduction.md, drawn from `reproduction.json`."""
+"""Draw the figures of docs/reproduction.md from `reproduction.json`."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from straylight.audit.storage import load_audit
-from straylight.core.files import read_delta
+from straylight.core.tensor_files import read_delta
 
 Json = dict[str, Any]
 PAPER = "minagi2022_skin_inceptionv3_l2_zeta4_log.npy"
@@ -21,14 +21,14 @@ NOISE = "#8a8a8a"
 WIDTH = 11
 
 
-def draw(found: Json, audits: dict[str, Path], released: Path, out: Path) -> None:
+def draw_figures(found: Json, audits: dict[str, Path], released: Path, out: Path) -> None:
     """Draw all figures into a folder."""
     plt.rcParams |= {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
     figures = {
-        "curves": curves(found["curves"], np.load(released / PAPER, allow_pickle=False)),
-        "confusions": confusions(found["confusions"]),
-        "starts": starts(found["rows"]),
-        "perturbations": perturbations(audits),
+        "curves": draw_curves(found["curves"], np.load(released / PAPER, allow_pickle=False)),
+        "confusions": draw_confusions(found["confusions"]),
+        "starts": draw_initialisations(found["rows"]),
+        "perturbations": draw_perturbations(audits),
     }
     for name, figure in figures.items():
         figure.savefig(
@@ -36,8 +36,8 @@ def draw(found: Json, audits: dict[str, Path], released: Path, out: Path) -> Non
         )
 
 
-def curves(found: dict[str, list[Json]], log: np.ndarray[Any, Any]) -> plt.Figure:
-    """Fooling rate against the number of photographs; the authors' own log in the last panel."""
+def draw_curves(found: dict[str, list[Json]], log: np.ndarray[Any, Any]) -> plt.Figure:
+    """Draw fooling rates against the number of photographs; the last panel is the log of the authors."""
     figure, axes = plt.subplots(1, len(found) + 1, figsize=(WIDTH, 2.9), sharey=True)
     for axis, (name, points) in zip(axes, found.items(), strict=False):
         x = [point["seen"] for point in points]
@@ -64,8 +64,8 @@ def curves(found: dict[str, list[Json]], log: np.ndarray[Any, Any]) -> plt.Figur
     return figure
 
 
-def confusions(found: Json) -> plt.Figure:
-    """True class against prediction, without a perturbation and with each attack."""
+def draw_confusions(found: Json) -> plt.Figure:
+    """Draw confusion matrices, without a perturbation and with each attack."""
     names = ("clean", "sequential", "auto")
     figure, grid = plt.subplots(len(found), len(names), figsize=(WIDTH * 0.85, 3 * len(found)))
     for axes, (cohort, matrices) in zip(grid, found.items(), strict=True):
@@ -97,8 +97,8 @@ def confusions(found: Json) -> plt.Figure:
     return figure
 
 
-def starts(rows: list[Json]) -> plt.Figure:
-    """Fine-tuned beside random initialisation, network by network, in L2 with 1,000 photographs."""
+def draw_initialisations(rows: list[Json]) -> plt.Figure:
+    """Draw fine-tuned beside randomly initialised networks, in L2 with 1,000 photographs."""
     cohorts = list(dict.fromkeys(row["cohort"] for row in rows))
     figure, axes = plt.subplots(1, len(cohorts), figsize=(WIDTH, 3.2), sharey=True)
     for axis, cohort in zip(axes, cohorts, strict=True):
@@ -108,15 +108,15 @@ def starts(rows: list[Json]) -> plt.Figure:
             if row["cohort"] == cohort and row["attack"].startswith("auto:") and row["zeta"]
             if row["photographs"] == "1000" and not row["target"]
         ]
-        bars(axis, some)
+        draw_bars(axis, some)
         axis.set_title(f"{cohort}, L2 ζ = 2 %")
     axes[0].set_ylabel("fooling rate of auto, %")
     figure.tight_layout()
     return figure
 
 
-def bars(axis: Axes, rows: list[Json]) -> None:
-    """Draw one bar a classifier, with its interval, the strongest noise and the ceiling."""
+def draw_bars(axis: Axes, rows: list[Json]) -> None:
+    """Draw one bar per classifier, with its interval, the strongest noise and the ceiling."""
     for x, row in enumerate(rows):
         rate, low, high = (100 * float(row[f"rate{end}"]) for end in ("", "_low", "_high"))
         colour = "#c2410c" if row["initialisation"] == "fine-tuned" else "#1f5f9e"
@@ -131,8 +131,8 @@ def bars(axis: Axes, rows: list[Json]) -> None:
     axis.set_axisbelow(True)
 
 
-def perturbations(audits: dict[str, Path]) -> plt.Figure:
-    """Show the perturbations around mid-grey, the largest hundredth of the entries cut."""
+def draw_perturbations(audits: dict[str, Path]) -> plt.Figure:
+    """Draw the perturbations around mid-grey; the largest 1 % of the entries are clipped."""
     names = ("sequential", "auto", "random-sphere 1")
     figure, grid = plt.subplots(len(names), len(audits), figsize=(WIDTH * 0.6, WIDTH * 0.62))
     for column, (cohort, folder) in enumerate(audits.items()):

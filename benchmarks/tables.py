@@ -1,9 +1,9 @@
-"""Collect audits into `results.json`, and write the tables of the pages from it.
+"""Collect the counts of audits in `results.json`, and write the tables of the pages from it.
 
     python benchmarks/tables.py collect measured audits/*      # reads audit.json of each folder
     python benchmarks/tables.py write                          # the pages, between their table markers
 
-`tests/test_readme.py` fails when a table is not that of `results.json`.
+`tests/test_readme.py` fails if a table differs from `results.json`.
 """
 
 import json
@@ -13,170 +13,206 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from straylight.audit.results import Audit, Perturbation
+from straylight.audit.perturbation import Perturbation
+from straylight.audit.results import Audit
 from straylight.audit.storage import load_audit
-from straylight.evaluation.metrics import Proportion, Score, matrix, percent
+from straylight.evaluation.metrics import Proportion, Score, format_percent, to_matrix
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.json"
-PAGES = (HERE.parent / "README.md", HERE.parent / "docs" / "attacks.md")
+PAGES = (HERE.parent / "README.md", *sorted((HERE.parent / "docs").glob("*.md")))
 MARKER = re.compile(r"<!-- table:([\w-]+) -->.*?<!-- end -->", re.DOTALL)
 
 Json = dict[str, Any]
 
 
-def collect(part: str, folders: list[str]) -> None:
+def collect_audits(part: str, folders: list[str]) -> None:
     """Store the counts of audits under a heading of `results.json`."""
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    results[part] = {Path(folder).name: digest(load_audit(Path(folder))) for folder in folders}
+    results[part] = {
+        Path(folder).name: summarise_audit(load_audit(Path(folder))) for folder in folders
+    }
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
 
 
-def digest(audit: Audit) -> Json:
-    """Keep of an audit what the tables need: counts and costs."""
+def summarise_audit(audit: Audit) -> Json:
+    """Return the counts and costs of an audit that the tables need."""
     return {
         "budget": vars(audit.budget),
         "class_names": audit.model.class_names,
         "photographs": audit.natural.n,
-        "adapted": audit.natural.adapted,
+        "adapted": audit.natural.adapted and audit.natural.adapted.to_json(),
         "clean_confusion": audit.cohort.clean_confusion,
-        "perturbations": [perturbation(item) for item in audit.perturbations],
-        "versions": {name: audit.environment[name] for name in ("straylight", "torch", "timm")},
-        "threads": audit.environment["threads"],
-        "peak_memory_mib": audit.environment.get("peak_memory_mib"),
+        "perturbations": [summarise_perturbation(item) for item in audit.perturbations],
+        "versions": {
+            name: getattr(audit.environment, name) for name in ("straylight", "torch", "timm")
+        },
+        "threads": audit.environment.threads,
+        "peak_memory_mib": audit.environment.peak_memory_mib,
     }
 
 
-def perturbation(item: Perturbation) -> Json:
-    """Keep of a perturbation its counts and costs."""
-    fields = ("name", "role", "source", "target", "copy_of", "seconds", "curve")
+def summarise_perturbation(item: Perturbation) -> Json:
+    """Return the counts and costs of a perturbation."""
+    fields = ("name", "role", "source", "target", "copy_of", "seconds")
     return {name: getattr(item, name) for name in fields} | {
-        "method": item.method["name"],
+        "curve": [vars(point) for point in item.curve],
+        "method": item.method.name,
         "model_passes": item.n_forward + item.n_backward,
         "transitions": item.score.transitions,
         "n_fooled_raw": item.score.n_fooled_raw,
     }
 
 
-def score(item: Json) -> Score:
-    """Return the counts of a stored perturbation (its confusion is not kept)."""
-    return Score((), matrix(item["transitions"]), item["n_fooled_raw"])
+def stored_score(item: Json) -> Score:
+    """Return the counts of a stored perturbation (its confusion is not stored)."""
+    return Score((), to_matrix(item["transitions"]), item["n_fooled_raw"])
 
 
-def fooled(item: Json) -> Proportion:
-    """Return the images that a stored perturbation fools."""
-    return score(item).fooled
+def fooled_images(item: Json) -> Proportion:
+    """Return the fooling rate of a stored perturbation."""
+    return stored_score(item).fooled
 
 
-def rate(proportion: Proportion) -> str:
+def format_rate(proportion: Proportion) -> str:
     """Format a rate with its interval."""
     low, high = proportion.ci95
-    return f"{percent(proportion.rate)} ({100 * low:.0f}-{100 * high:.0f})"
+    return f"{format_percent(proportion.rate)} ({100 * low:.0f}-{100 * high:.0f})"
 
 
-def best(items: list[Json]) -> Json:
+def strongest_of(items: list[Json]) -> Json:
     """Return the perturbation with the largest fooling rate."""
-    return max(items, key=lambda item: fooled(item).rate)
+    return max(items, key=lambda item: fooled_images(item).rate)
 
 
-def rows_of(audit: Json) -> dict[str, str]:
+def summary_row(audit: Json) -> dict[str, str]:
     """Summarise an audit in one row."""
     items = audit["perturbations"]
     untargeted = {i["name"]: i for i in items if i["role"] == "attack" and i["target"] is None}
     targeted = [i for i in items if i["role"] == "attack" and i["target"] is not None]
     controls = [i for i in items if i["role"] == "control"]
     copies = [i for i in controls if i["copy_of"] is not None]
-    row = {"accuracy %": accuracy(audit), "noise": rate(fooled(noise_of(audit)))}
-    row["spectrum copy"] = rate(fooled(best(copies)))
+    row = {
+        "accuracy %": format_accuracy(audit),
+        "noise": format_rate(fooled_images(strongest_noise(audit))),
+    }
+    row["spectrum copy"] = format_rate(fooled_images(strongest_of(copies)))
     for name in ("sequential", "gradient", "gradient@adapted"):
         if name in untargeted:
-            row[f"`{name}`"] = rate(fooled(untargeted[name]))
+            row[f"`{name}`"] = format_rate(fooled_images(untargeted[name]))
     if targeted:
-        top = best(targeted)
-        row["best target"] = f"{rate(fooled(top))} {top['target']}"
+        top = strongest_of(targeted)
+        row["best target"] = f"{format_rate(fooled_images(top))} {top['target']}"
         hits = [
-            score(i).hit_from_elsewhere(audit["class_names"].index(i["target"])).rate
+            stored_score(i).hit_from_elsewhere(audit["class_names"].index(i["target"])).rate
             for i in targeted
         ]
-        row["on target %"] = " / ".join(percent(hit, 0) for hit in hits)
+        row["on target %"] = " / ".join(format_percent(hit, 0) for hit in hits)
     return row
 
 
-def budget_of(audit: Json) -> str:
-    """Name a budget."""
+def format_budget(audit: Json) -> str:
+    """Format the budget of an audit."""
     budget = audit["budget"]
     if budget["zeta"] is None:
         return f"L∞ {budget['eps'] * 255:g}/255"
     return f"L2 {100 * budget['zeta']:g} %"
 
 
-def table(audits: dict[str, Json]) -> str:
+def summary_table(audits: dict[str, Json]) -> str:
     """Lay out audits as a Markdown table."""
     rows = [
-        {"audit": name.rsplit("-", 2)[0] if "-l" in name else name, "budget": budget_of(audit)}
-        | rows_of(audit)
+        {"audit": name.rsplit("-", 2)[0] if "-l" in name else name, "budget": format_budget(audit)}
+        | summary_row(audit)
         for name, audit in audits.items()
     ]
     head = list(rows[0])
-    return markdown([head, *([row.get(name, "") for name in head] for row in rows)])
+    return format_markdown([head, *([row.get(name, "") for name in head] for row in rows)])
 
 
 def methods_table(audits: dict[str, Json]) -> str:
-    """Lay out the fooling rates of non-targeted attacks, below those of noise."""
-    noises = [rate(fooled(noise_of(audit))) for audit in audits.values()]
-    first = [["accuracy %", *map(accuracy, audits.values())], ["noise", *noises]]
-    return by_method(audits, "fooling rate %", first, lambda i, _: rate(fooled(i)), targeted=False)
+    """Lay out the fooling rates of non-targeted attacks, below the rates of noise."""
+    noises = [format_rate(fooled_images(strongest_noise(audit))) for audit in audits.values()]
+    first = [["accuracy %", *map(format_accuracy, audits.values())], ["noise", *noises]]
+    return table_by_method(
+        audits, "fooling rate %", first, lambda i, _: format_rate(fooled_images(i)), targeted=False
+    )
 
 
-def accuracy(audit: Json) -> str:
+def format_accuracy(audit: Json) -> str:
     """Format the accuracy without an attack."""
-    confusion = matrix(audit["clean_confusion"])
-    return percent(Score(confusion, confusion, 0).correct.rate)
+    confusion = to_matrix(audit["clean_confusion"])
+    return format_percent(Score(confusion, confusion, 0).correct.rate)
 
 
 def targeted_table(audits: dict[str, Json]) -> str:
-    """Lay out targeted success over the images that were not in the class already."""
-    audits = {name: audit for name, audit in audits.items() if targets_of(audit)}
-    targets = {name: targets_of(audit)[0] for name, audit in audits.items()}
-    return by_method(
+    """Lay out targeted success on the images that are not predicted as the target anyway."""
+    audits = {name: audit for name, audit in audits.items() if list_targets(audit)}
+    targets = {name: list_targets(audit)[0] for name, audit in audits.items()}
+    return table_by_method(
         audits,
         "on target %, from elsewhere",
         [["target", *targets.values()]],
-        lambda item, audit: rate(hit_of(item, audit)),
+        lambda item, audit: format_rate(targeted_success(item, audit)),
         targeted=True,
     )
 
 
 def classes_table(audits: dict[str, Json]) -> str:
-    """Lay out targeted success for every class, beside the most that a random control brings to it."""
+    """Lay out targeted success for every class, beside that of the strongest random control."""
     rows = [["cell", "class", "on target %, from elsewhere", "noise"]]
     for name, audit in audits.items():
         controls = [i for i in audit["perturbations"] if i["method"].startswith("random-")]
-        for item in by_name(audit).values():
+        for item in attacks_by_name(audit).values():
             if item["target"] is None:
                 continue
             index = audit["class_names"].index(item["target"])
-            most = max(score(i).hit_from_elsewhere(index).rate for i in controls)
-            found = rate(hit_of(item, audit))
-            rows.append([cell_name(name, audit), item["target"], found, percent(most)])
-    return markdown(rows)
+            most = max(stored_score(i).hit_from_elsewhere(index).rate for i in controls)
+            found = format_rate(targeted_success(item, audit))
+            rows.append(
+                [format_cell_name(name, audit), item["target"], found, format_percent(most)]
+            )
+    return format_markdown(rows)
 
 
-def targets_of(audit: Json) -> list[str]:
-    """Name the classes that an audit has aimed at."""
+def list_targets(audit: Json) -> list[str]:
+    """List the target classes of an audit."""
     return [
         item["target"] for item in audit["perturbations"] if item["target"] and not item["copy_of"]
     ]
 
 
-def hit_of(item: Json, audit: Json) -> Proportion:
-    """Return the images that a targeted perturbation has brought to its class."""
-    return score(item).hit_from_elsewhere(audit["class_names"].index(item["target"]))
+def targeted_success(item: Json, audit: Json) -> Proportion:
+    """Return the success of a targeted perturbation."""
+    return stored_score(item).hit_from_elsewhere(audit["class_names"].index(item["target"]))
+
+
+def finding_table(audits: dict[str, Json]) -> str:
+    """Lay out the README's finding: the L2 cells, and their mean."""
+    rows = [["test images", "accuracy %", "noise", "photographs", "medical images", "share"]]
+    means = []
+    for name, audit in audits.items():
+        if audit["budget"]["norm"] != "l2":
+            continue
+        items = [strongest_noise(audit), attacks_by_name(audit)["auto"], strongest_oracle(audit)]
+        share = 100 * fooled_images(items[1]).rate / fooled_images(items[2]).rate
+        task = name.partition("-")[0]
+        rows.append(
+            [
+                task,
+                format_accuracy(audit),
+                *(format_rate(fooled_images(item)) for item in items),
+                f"{share:.0f} %",
+            ]
+        )
+        means.append([*(fooled_images(item).rate for item in items), share])
+    *rates, share = (sum(column) / len(column) for column in zip(*means, strict=True))
+    return format_markdown([*rows, ["mean", "", *map(format_percent, rates), f"{share:.0f} %"]])
 
 
 def gap_table(audits: dict[str, Json]) -> str:
-    """Lay out, cell by cell, what is left of the best oracle's rate without a medical image."""
-    found = map(shares_of, filter(has_oracle, audits.values()))
+    """Lay out, cell by cell, the share of the best oracle's rate that is reached without medical images."""
+    found = map(oracle_shares, filter(has_oracle, audits.values()))
     shares = [pair for pair in found if None not in pair]
     before, after = (
         f"{100 * sum(parts) / len(parts):.0f} %" for parts in zip(*shares, strict=True)
@@ -185,53 +221,66 @@ def gap_table(audits: dict[str, Json]) -> str:
 
 
 def shares_table(audits: dict[str, Json]) -> str:
-    """Lay out the same without the mean, where cells differ too much for one."""
+    """Lay out the same without the mean, for cells that differ too much."""
     rows = [
         ["cell", "noise", "`auto@photographs`", "`auto`", "best oracle", "share before", "after"]
     ]
     for name, audit in audits.items():
         if has_oracle(audit):
-            oracle = oracle_of(audit)
-            rates = ["" if item is None else rate(fooled(item)) for item in autos_of(audit)]
-            shares = ["" if share is None else f"{100 * share:.0f} %" for share in shares_of(audit)]
-            row = [cell_name(name, audit), rate(fooled(noise_of(audit))), *rates]
-            rows.append([*row, f"{rate(fooled(oracle))} `{oracle['name']}`", *shares])
-    return markdown(rows)
+            oracle = strongest_oracle(audit)
+            rates = [
+                "" if item is None else format_rate(fooled_images(item))
+                for item in auto_attacks(audit)
+            ]
+            shares = [
+                "" if share is None else f"{100 * share:.0f} %" for share in oracle_shares(audit)
+            ]
+            row = [
+                format_cell_name(name, audit),
+                format_rate(fooled_images(strongest_noise(audit))),
+                *rates,
+            ]
+            rows.append([*row, f"{format_rate(fooled_images(oracle))} `{oracle['name']}`", *shares])
+    return format_markdown(rows)
 
 
 def has_oracle(audit: Json) -> bool:
-    """Tell whether there are an `auto` and an oracle to compare."""
-    made = by_name(audit)
+    """Return whether there are an `auto` attack and an oracle to compare."""
+    made = attacks_by_name(audit)
     return "auto" in made and any(item["role"] == "reference" for item in made.values())
 
 
-def oracle_of(audit: Json) -> Json:
-    """Return the strongest perturbation that was made with medical images."""
-    return best([item for item in by_name(audit).values() if item["role"] == "reference"])
+def strongest_oracle(audit: Json) -> Json:
+    """Return the strongest perturbation made with medical images."""
+    return strongest_of(
+        [item for item in attacks_by_name(audit).values() if item["role"] == "reference"]
+    )
 
 
-def autos_of(audit: Json) -> list[Json | None]:
-    """Return `auto` on photographs as they are, if it was run, and `auto`."""
-    made = by_name(audit)
+def auto_attacks(audit: Json) -> list[Json | None]:
+    """Return `auto` on plain photographs, if it was run, and `auto`."""
+    made = attacks_by_name(audit)
     return [made.get("auto@photographs"), made["auto"]]
 
 
-def shares_of(audit: Json) -> list[float | None]:
-    """Return what both reach of the best oracle's rate."""
-    whole = fooled(oracle_of(audit)).rate
-    return [None if item is None else fooled(item).rate / whole for item in autos_of(audit)]
+def oracle_shares(audit: Json) -> list[float | None]:
+    """Return the shares of the best oracle's rate that both reach."""
+    whole = fooled_images(strongest_oracle(audit)).rate
+    return [
+        None if item is None else fooled_images(item).rate / whole for item in auto_attacks(audit)
+    ]
 
 
 def costs_table(audits: dict[str, Json]) -> str:
-    """Lay out what each method took: image passes, and wall time."""
+    """Lay out the cost of each method: image passes and wall time."""
     found = [audit["adapted"] for audit in audits.values()]
-    once = [cost(a["n_forward"] + a["n_backward"], a["seconds"]) if a else "" for a in found]
+    once = [format_cost(a["n_forward"] + a["n_backward"], a["seconds"]) if a else "" for a in found]
     first = ["adapting the photographs (once)", *once]
-    costs = by_method(
+    costs = table_by_method(
         audits,
         "passes, seconds",
         [first],
-        lambda i, _: cost(i["model_passes"], i["seconds"]),
+        lambda i, _: format_cost(i["model_passes"], i["seconds"]),
         targeted=False,
     )
     peaks = [audit["peak_memory_mib"] for audit in audits.values()]
@@ -239,7 +288,7 @@ def costs_table(audits: dict[str, Json]) -> str:
     return costs + "\n| peak memory of the audit | " + " | ".join(said) + " |"
 
 
-def by_method(
+def table_by_method(
     audits: dict[str, Json],
     corner: str,
     first: list[list[str]],
@@ -247,38 +296,38 @@ def by_method(
     *,
     targeted: bool,
 ) -> str:
-    """Lay out methods one below the other, with a column for each audit."""
+    """Lay out one row per method and one column per audit."""
     made = [
         {
             name.partition(" to ")[0]: item
-            for name, item in by_name(audit).items()
+            for name, item in attacks_by_name(audit).items()
             if (item["target"] is not None) == targeted
         }
         for audit in audits.values()
     ]
     names = dict.fromkeys(name for items in made for name in items)
-    rows = [[corner, *(cell_name(name, audit) for name, audit in audits.items())]]
+    rows = [[corner, *(format_cell_name(name, audit) for name, audit in audits.items())]]
     rows += first
     for name in names:
         found = zip((items.get(name) for items in made), audits.values(), strict=True)
         cells = ("" if item is None else cell(item, audit) for item, audit in found)
-        rows.append([label(name), *cells])
-    return markdown(rows)
+        rows.append([format_method(name), *cells])
+    return format_markdown(rows)
 
 
-def markdown(rows: list[list[str]]) -> str:
-    """Write rows, the first of them the head, as a Markdown table."""
+def format_markdown(rows: list[list[str]]) -> str:
+    """Format rows, the first of them the header, as a Markdown table."""
     lines = ["| " + " | ".join(row) + " |" for row in rows]
     return "\n".join([lines[0], "|" + "---|" * len(rows[0]), *lines[1:]])
 
 
-def cost(passes: int, seconds: float) -> str:
+def format_cost(passes: int, seconds: float) -> str:
     """Format image passes and wall time."""
     return f"{passes:,}, {seconds:.0f}"
 
 
-def cell_name(name: str, audit: Json) -> str:
-    """Name an audit by its task, what is special of it, and its budget."""
+def format_cell_name(name: str, audit: Json) -> str:
+    """Format the name of an audit: its task, its variation and its budget."""
     task, *special = re.sub(r"-l(2|inf)-.*", "", name).split("-")
     words = {"100": "100 photographs", "scratch": "from scratch", "squeezenet": "SqueezeNet"}
     words |= {
@@ -288,41 +337,49 @@ def cell_name(name: str, audit: Json) -> str:
         "targets": "",
     }  # cells for a method, of the same classifier and photographs
     said = [re.sub(r"^seed", "seed ", words.get(word, word)) for word in special]
-    return ", ".join(filter(None, [task, *said, budget_of(audit)]))
+    return ", ".join(filter(None, [task, *said, format_budget(audit)]))
 
 
-def label(name: str) -> str:
-    """Mark a method's name; an oracle is called one."""
+def format_method(name: str) -> str:
+    """Format the name of a method; oracles are marked."""
     return f"oracle: `{name}`" if name.endswith("@medical") else f"`{name}`"
 
 
-def by_name(audit: Json) -> dict[str, Json]:
-    """Return the attacks and references of an audit by their names."""
+def attacks_by_name(audit: Json) -> dict[str, Json]:
+    """Return the attacks and references of an audit by name."""
     return {item["name"]: item for item in audit["perturbations"] if item["role"] != "control"}
 
 
-def noise_of(audit: Json) -> Json:
-    """Return the strongest random control, copies of a spectrum left out."""
-    return best([i for i in audit["perturbations"] if i["method"].startswith("random-")])
+def strongest_noise(audit: Json) -> Json:
+    """Return the strongest random control, without copies of a spectrum."""
+    return strongest_of([i for i in audit["perturbations"] if i["method"].startswith("random-")])
 
 
 def curve_table(audits: dict[str, Json]) -> str:
-    """Lay out attacks on their way: the fooling rate after so many passes and seconds."""
+    """Lay out the curves of attacks: the fooling rate after a number of passes and seconds."""
     rows = [["attack", "image passes", "seconds", "fooling rate %"]]
     for audit in audits.values():
-        for item in by_name(audit).values():
+        for item in attacks_by_name(audit).values():
             for point in item["curve"]:
-                found = Proportion(point["n_fooled"], fooled(item).n)
+                found = Proportion(point["n_fooled"], fooled_images(item).n)
                 passes = f"{point['model_passes']:,}"
-                rows.append([label(item["name"]), passes, f"{point['seconds']:.0f}", rate(found)])
-    return markdown(rows)
+                rows.append(
+                    [
+                        format_method(item["name"]),
+                        passes,
+                        f"{point['seconds']:.0f}",
+                        format_rate(found),
+                    ]
+                )
+    return format_markdown(rows)
 
 
 LAYOUTS: dict[str, Callable[[dict[str, Json]], str]] = {
-    "": table,
+    "": summary_table,
     "methods": methods_table,
     "targeted": targeted_table,
     "classes": classes_table,
+    "finding": finding_table,
     "gap": gap_table,
     "shares": shares_table,
     "costs": costs_table,
@@ -330,27 +387,36 @@ LAYOUTS: dict[str, Callable[[dict[str, Json]], str]] = {
 }
 
 
-def written(text: str, results: Json) -> str:
-    """Return a page with its tables replaced by those of the results."""
+def replace_tables(page: str, table_of: Callable[[str], str | None]) -> str:
+    """Return a page with new tables between its markers; a table without a new one stays."""
 
     def fill(match: re.Match[str]) -> str:
-        part, _, kind = match[1].partition("-")
-        if part not in results:
-            return match[0]
-        layout = LAYOUTS[kind]
-        return f"<!-- table:{match[1]} -->\n\n{layout(results[part])}\n\n<!-- end -->"
+        table = table_of(match[1])
+        return (
+            match[0] if table is None else f"<!-- table:{match[1]} -->\n\n{table}\n\n<!-- end -->"
+        )
 
-    return MARKER.sub(fill, text)
+    return MARKER.sub(fill, page)
+
+
+def fill_tables(page: str, results: Json) -> str:
+    """Return a page with its tables made anew from the results."""
+
+    def table_of(name: str) -> str | None:
+        part, _, kind = name.partition("-")
+        return LAYOUTS[kind](results[part]) if part in results else None
+
+    return replace_tables(page, table_of)
 
 
 def main() -> None:
     """Run one of the two commands."""
     if sys.argv[1] == "collect":
-        collect(sys.argv[2], sys.argv[3:])
+        collect_audits(sys.argv[2], sys.argv[3:])
     else:
         results = json.loads(RESULTS.read_text())
         for page in PAGES:
-            page.write_text(written(page.read_text(), results))
+            page.write_text(fill_tables(page.read_text(), results))
 
 
 if __name__ == "__main__":

@@ -103,7 +103,15 @@ def test_the_top_of_the_package_is_its_floors() -> None:
 @pytest.mark.parametrize("file", sorted(TESTS.rglob("test_*.py")), ids=str)
 def test_a_test_stands_where_what_it_tests_does(file: Path) -> None:
     parts = file.relative_to(TESTS).with_suffix("").parts
-    if len(parts) == 1 or parts[0] == "field":  # of the whole package
+    if len(parts) == 1:  # of the whole package
         return
     subject = PACKAGE.joinpath(*parts[:-1], parts[-1].removeprefix("test_"))
     assert subject.with_suffix(".py").is_file() or subject.is_dir()
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.relative_to(PACKAGE).as_posix())
+def test_what_has_a_function_has_its_tests_where_it_stands(file: Path) -> None:
+    nodes = ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+    if any(isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) for node in nodes):
+        place = file.relative_to(PACKAGE)
+        assert (TESTS / place.with_name(f"test_{place.name}")).is_file()

@@ -14,18 +14,17 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
 from corpus import Case, make_corpus, write_corpus
 from corpus.arrays import MARKER
 from corpus.helpers import command, write_helpers
 from corpus.readers import SECONDS
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from paths import ROOT, TESTS
-
 from straylight.cli.main import main
 from straylight.cohort.load import load_cohort
-from straylight.cohort.manifest import read_manifest
-from straylight.cohort.reading import Reading
+from straylight.cohort.manifest import Reading, read_manifest
 from straylight.core.errors import InputError
 from straylight.core.settings import parse_settings
 from straylight.data.photographs.load import load_natural
@@ -108,7 +107,7 @@ def test_reasons_are_one_short_printable_sentence(root: Path, found: list[dict[s
 
 
 def test_refusals_name_the_file(root: Path, found: list[dict[str, Any]]) -> None:
-    """Of pictures, `Skipped` does; attacks and functions by their own; cards and audits keep theirs."""
+    """Of pictures, `SkippedImage` does; attacks and functions by their own; cards and audits too."""
     names = {"cards": "model", "audits": "audit"}
     elsewhere = ("pictures", "scans", "attacks", "outputs")
     for row in found:
@@ -234,5 +233,5 @@ def test_any_settings_are_understood_or_refused(text: str) -> None:
     reading = or_refusal(parse_settings, Reading, "reading", text)
     if isinstance(reading, str):
         return
-    window = reading.chosen()
+    window = reading.parse_window()
     assert window is None or (np.isfinite(window).all() and window[1] >= 1)

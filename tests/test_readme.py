@@ -1,9 +1,8 @@
-"""The README's commands exist and its tables are those of the recorded results."""
+"""The README is short, shows the finding first, and its example runs."""
 
 import importlib
 import json
 import re
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -11,8 +10,6 @@ from types import ModuleType
 import pytest
 
 from paths import ROOT
-from straylight.attacks.catalogue import ATTACKS, CONTROLS
-from straylight.cli.main import parse
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -24,24 +21,22 @@ def benchmark(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
     return importlib.import_module
 
 
-def commands() -> list[str]:
-    """All `straylight ...` lines of the pages' shell blocks, continued lines joined."""
-    pages = README + "".join(page.read_text("utf-8") for page in (ROOT / "docs").glob("*.md"))
-    blocks = re.findall(r"^```\n(.*?)^```", pages, re.DOTALL | re.MULTILINE)
-    lines = "".join(blocks).replace("\\\n", " ").splitlines()
-    return [line.partition("#")[0].strip() for line in lines if line.startswith("straylight ")]
-
-
-@pytest.mark.parametrize("command", commands())
-def test_every_command_of_the_readme_is_understood(command: str) -> None:
-    parse(shlex.split(command)[1:])
+def test_the_first_screen_shows_the_picture_the_commands_and_the_finding() -> None:
+    lines = README.splitlines()
+    assert len(lines) <= 150
+    first = "\n".join(lines[:40])
+    for needed in ("![", "make demo", "straylight demo", "<!-- table:attacks-finding -->"):
+        assert needed in first
+    (table,) = re.findall(r"<!-- table:attacks-finding -->\n\n(.*?)\n\n<!-- end -->", first, re.S)
+    rows = [line.split(" | ")[0].strip("| ") for line in table.splitlines()[2:]]
+    assert rows == ["skin", "chest", "oct", "mean"]
 
 
 def test_the_tables_are_those_of_the_results(benchmark: Callable[[str], ModuleType]) -> None:
     results = json.loads((ROOT / "benchmarks" / "results.json").read_text())
     module = benchmark("tables")
     pages = "".join(page.read_text(encoding="utf-8") for page in module.PAGES)
-    assert module.written(pages, results) == pages
+    assert module.fill_tables(pages, results) == pages
     for part in results:
         assert f"<!-- table:{part}" in pages
 
@@ -49,18 +44,12 @@ def test_the_tables_are_those_of_the_results(benchmark: Callable[[str], ModuleTy
 def test_the_reproduction_is_that_of_its_counts(benchmark: Callable[[str], ModuleType]) -> None:
     module = benchmark("reproduction")
     page = module.PAGE.read_text(encoding="utf-8")
-    assert module.written(page, json.loads(module.COUNTS.read_text())) == page
-    assert len(module.MARKER.findall(page)) == len(module.TABLES)
-
-
-def test_every_attack_and_control_is_in_the_readme() -> None:
-    for name, entry in [*ATTACKS.items(), *CONTROLS.items()]:
-        assert f"| `{name}` |" in README
-        assert entry.url in README
+    assert module.fill_tables(page, json.loads(module.COUNTS.read_text())) == page
+    assert len(benchmark("tables").MARKER.findall(page)) == len(module.TABLES)
 
 
 def test_the_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The ten lines of Python, on small files of the names they use."""
+    """The ten lines of Python, on small files of the names they use; then those of the tutorial."""
     import numpy as np
     import torch
     from PIL import Image
@@ -84,3 +73,6 @@ def test_the_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     )
     exec(small, {"network": network})
     assert Path("audits/mine/report.html").exists()
+    tutorial = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"^```python\n(.*?)^```", tutorial, re.DOTALL | re.MULTILINE)
+    exec(code.replace("audits/skin", "audits/mine"), {})

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from straylight.attacks.ball import Ball
 from straylight.attacks.controls import PhaseRandomised
-from straylight.core.norms import image_norms, rms_levels
-from straylight.core.tensors import Delta
+from straylight.core.tensors import Delta, image_norms, rms_levels
 
 pytestmark = pytest.mark.shared
 

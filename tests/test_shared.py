@@ -158,7 +158,7 @@ def test_an_audit_counts_the_same_whichever_way_its_images_come(
             load_cohort(packed(tmp_path / "chest", "tar"), shape, names),
         ),
     ]
-    auto = Method(Auto(passes=900, batch_size=8), "photographs")
+    auto = Method(Auto(image_passes=900, batch_size=8), "photographs")
     methods = (Gradient(steps=4), auto, Sequential(step_size=0.02))
     plan = Plan(norm="linf", eps=0.1, methods=methods, control_seeds=1)
     found = []

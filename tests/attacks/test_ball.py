@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 
 from straylight.attacks.ball import Ball, eps_from_zeta
 from straylight.core.errors import InputError
-from straylight.core.norms import image_norms, rms_levels
+from straylight.core.tensors import image_norms, rms_levels
 from straylight.data.images import ImageSet
 
 deltas = arrays(

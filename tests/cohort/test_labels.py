@@ -8,8 +8,9 @@ import pytest
 from PIL import Image
 
 from straylight.cli.main import main
-from straylight.cohort.load import Cohort, load_cohort
-from straylight.cohort.reading import Reading
+from straylight.cohort.cohort import Cohort
+from straylight.cohort.load import load_cohort
+from straylight.cohort.manifest import Reading
 from straylight.core.errors import InputError
 
 SHAPE = (1, 8, 8)
@@ -138,15 +139,19 @@ def test_labels_that_are_classes_stay_classes(tmp_path: Path) -> None:
         (
             ["Efusion", "Hernia"],
             ("no Effusion", "Effusion"),
-            "no image of Effusion, only of Efusion, H",
+            "no image with Effusion, only with Efusion, H",
         ),
         (
             ["", "No Finding"],
             ("no Effusion", "Effusion"),
-            "no image of Effusion, only of no finding",
+            "no image with Effusion, only with no finding",
         ),
         (["Mass"], KNOWN, "has the finding Mass, which the model does not know"),
-        (["No Finding|Hernia"], KNOWN, "'No Finding.Hernia', which is a finding and none"),
+        (
+            ["No Finding|Hernia"],
+            KNOWN,
+            "'No Finding.Hernia', which has both a finding and no finding",
+        ),
         (["Hernia|Effusion"], KNOWN, "every image of .* has several findings: audit one"),
         (["no mass", "mass", "edema"], ("no mass", "mass"), "has the class edema"),
         (["no mass", "mass", ""], ("no mass", "mass"), "has the class of no name"),
@@ -170,7 +175,12 @@ def test_lists_without_one_meaning_are_refused(
         ([[1, 0]], ["a", "b"], ("no mass", "mass"), "2 columns of labels named a, b; .* are mass"),
         ([[1, 0]], ["Hernia", "Mass"], KNOWN, "named Hernia, Mass; .* are Effusion, Hernia"),
         ([[1, -1, 0]], None, KNOWN, "give 0 or 1 for each"),
-        ([[1, 1, 0]], None, ("a", "b", "c"), "not one-hot: images with several findings are for"),
+        (
+            [[1, 1, 0]],
+            None,
+            ("a", "b", "c"),
+            "not one-hot: images with several findings need a model",
+        ),
     ],
 )
 def test_columns_without_one_meaning_are_refused(
@@ -198,7 +208,7 @@ def test_all_findings_from_the_command_line(
     said = capsys.readouterr()
     assert "skipped 4.png: several findings: Hernia, Effusion" in said.err
     assert "1 files of" in said.err
-    assert "says several findings; audited is the strongest of all" in said.out
+    assert "predicts several findings; the strongest of all" in said.out
     assert "has no image of Effusion:" in said.out
     assert "accuracy" not in said.out  # all seven are right
 

@@ -10,11 +10,11 @@ import torch
 from fixed_audit import fixed_audit
 from straylight.audit.results import Audit
 from straylight.audit.schema import json_schema
-from straylight.data.files.arrays import from_array
+from straylight.data.files.arrays import image_set_from_array
 from straylight.data.files.dicom import DicomView
 from straylight.data.images import ImageSet
-from straylight.data.value_ranges import CHOSEN_WINDOW, HOW, SPAN, ValueRange, summarise
-from straylight.report.summary import make_ranges
+from straylight.data.value_ranges import CHOSEN_WINDOW, HOW, SPAN, ValueRange, summarise_ranges
+from straylight.report.audit_setup import make_value_ranges
 
 
 def deep(*spans: tuple[int, int]) -> np.ndarray:
@@ -22,7 +22,7 @@ def deep(*spans: tuple[int, int]) -> np.ndarray:
 
 
 def test_a_set_knows_the_range_of_each_image() -> None:
-    found = from_array(deep((5, 900), (7, 300), (0, 4095)), (1, 3, 4), "x", DicomView())
+    found = image_set_from_array(deep((5, 900), (7, 300), (0, 4095)), (1, 3, 4), "x", DicomView())
     assert found.ranges == (
         ValueRange(SPAN, 5, 900),
         ValueRange(SPAN, 7, 300),
@@ -37,12 +37,12 @@ def test_a_set_knows_the_range_of_each_image() -> None:
 
 
 def test_a_chosen_window_is_told() -> None:
-    found = from_array(deep((5, 900)), (1, 3, 4), "x", DicomView(window="300/101"))
+    found = image_set_from_array(deep((5, 900)), (1, 3, 4), "x", DicomView(window="300/101"))
     assert found.ranges == (ValueRange(CHOSEN_WINDOW, 249.5, 349.5),)
 
 
 def test_a_summary_has_one_row_for_each_way_however_many_images() -> None:
-    found = summarise(ValueRange(HOW[k % 3], k, 2 * k) for k in range(3_000))
+    found = summarise_ranges(ValueRange(HOW[k % 3], k, 2 * k) for k in range(3_000))
     assert [row["how"] for row in found] == list(HOW[:3])
     assert [row["n"] for row in found] == [1_000] * 3
     assert found[1]["lightest"] == [2, 5_996]
@@ -55,15 +55,15 @@ def test_images_of_unknown_ranges_have_none() -> None:
 def test_an_audit_keeps_them_and_reads_audits_without() -> None:
     audit = fixed_audit()
     assert "value_ranges" not in audit.to_json()["cohort"]
-    assert make_ranges(audit.cohort.value_ranges) == ()
-    rows = summarise([ValueRange(SPAN, 5, 900), ValueRange(CHOSEN_WINDOW, -160, 240)])
+    assert make_value_ranges(audit.cohort.value_ranges) == ()
+    rows = summarise_ranges([ValueRange(SPAN, 5, 900), ValueRange(CHOSEN_WINDOW, -160, 240)])
     told = replace(audit, cohort=replace(audit.cohort, value_ranges=rows))
     written = json.loads(json.dumps(told.to_json()))
     assert written["cohort"]["value_ranges"] == list(rows)
     again = Audit.from_json(written)
     assert again.cohort.value_ranges == rows
     assert json.loads(json.dumps(again.to_json())) == written
-    assert make_ranges(rows) == (
+    assert make_value_ranges(rows) == (
         (
             "Black to white",
             "the chosen window, -160 to 240 (1 image); least to greatest, 5 to 900 (1 image)",
@@ -78,4 +78,4 @@ def test_the_schema_lists_every_way() -> None:
 
 @pytest.mark.parametrize("how", HOW)
 def test_every_way_is_summarised(how: str) -> None:
-    assert [row["how"] for row in summarise([ValueRange(how, 0.0, 1.0)])] == [how]
+    assert [row["how"] for row in summarise_ranges([ValueRange(how, 0.0, 1.0)])] == [how]

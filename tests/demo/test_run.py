@@ -1,4 +1,4 @@
-"""The embedded demo: what it ships, what it draws, and that it goes on where it was stopped."""
+"""The embedded demo: what it ships, what it draws, and that it resumes."""
 
 import hashlib
 import json
@@ -6,20 +6,20 @@ from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
-import numpy as np
 import pytest
 from safetensors.torch import load_file
 
 from paths import ROOT
 from straylight.attacks.gradient import Gradient
+from straylight.audit.inputs import AuditInputs
 from straylight.core.errors import InputError
 from straylight.core.progress import Silent
 from straylight.demo import run as demo
-from straylight.demo.phantoms import CLASS_NAMES, phantoms
-from straylight.evaluation.metrics import Score, matrix
+from straylight.evaluation.metrics import Score, to_matrix
 from straylight.models.backbones import build_network
 from straylight.models.weights import load_weights
 from straylight.training.recipe import Recipe
+from tiny_audits import TINY_PLAN, tiny_parts
 
 SHIPPED = Path(str(files("straylight") / "demo"))
 CARD = json.loads((SHIPPED / "backbone.json").read_text())
@@ -35,27 +35,9 @@ def test_the_backbone_is_the_recorded_one_and_small() -> None:
     assert all("fc" not in name for name in load_file(SHIPPED / "backbone.safetensors"))
 
 
-def test_phantoms_are_balanced_and_the_same_for_a_seed() -> None:
-    images, labels = phantoms(42, size=32, seed=3)
-    assert images.shape == (42, 32, 32, 3)
-    assert images.dtype == np.uint8
-    assert sorted(np.bincount(labels)) == [10, 10, 11, 11]
-    again, _ = phantoms(42, size=32, seed=3)
-    assert np.array_equal(images, again)
-    assert not np.array_equal(images, phantoms(42, size=32, seed=4)[0])
-
-
-def test_phantoms_do_not_differ_by_their_mean_colour() -> None:
-    """The class is in the structure: mean colours differ less between classes than within one."""
-    images, labels = phantoms(200, size=32, seed=0)
-    colours = images.mean((1, 2))
-    means = np.stack([colours[labels == label].mean(0) for label in range(len(CLASS_NAMES))])
-    assert means.std(0).max() < colours.std(0).min()
-
-
 def test_training_and_test_phantoms_are_other_images() -> None:
-    train = demo.phantom_cohort(50, seed=demo.TRAIN_SEED)
-    test = demo.phantom_cohort(50, seed=demo.TEST_SEED)
+    train = demo.draw_phantom_cohort(50, seed=demo.TRAIN_SEED)
+    test = demo.draw_phantom_cohort(50, seed=demo.TEST_SEED)
     one, other = ({image.numpy().tobytes() for image in c.images.pixels} for c in (train, test))
     assert not one & other
 
@@ -68,12 +50,12 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "N_PHOTOGRAPHS", 11)
     plan = replace(demo.PLAN, methods=(Gradient(steps=2, batch_size=4),), targets=())
     monkeypatch.setattr(demo, "PLAN", plan)
-    original = demo.recipes
+    original = demo.make_recipes
 
     def short(seed: int) -> dict[str, Recipe]:
         return {name: replace(recipe, epochs=1) for name, recipe in original(seed).items()}
 
-    monkeypatch.setattr(demo, "recipes", short)
+    monkeypatch.setattr(demo, "make_recipes", short)
 
 
 class Killed(Silent):
@@ -85,7 +67,7 @@ class Killed(Silent):
 
 
 @pytest.mark.usefixtures("quick")
-def test_a_stopped_demo_goes_on_and_a_finished_one_is_kept(tmp_path: Path) -> None:
+def test_a_stopped_demo_resumes_and_a_finished_one_is_kept(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         demo.run_demo(tmp_path / "a", tracker=Killed())
     resumed = demo.run_demo(tmp_path / "a")
@@ -102,7 +84,7 @@ def test_a_stopped_demo_goes_on_and_a_finished_one_is_kept(tmp_path: Path) -> No
         written = json.loads((tmp_path / "a" / name / "audit.json").read_text())
         assert json.loads(json.dumps(audit.to_json())) == written
     assert {p: p.read_bytes() for p in (tmp_path / "a").rglob("*") if p.is_file()} == before
-    with pytest.raises(InputError, match="holds the model of another seed: use --force"):
+    with pytest.raises(InputError, match="holds a model trained with another seed: use --force"):
         demo.run_demo(tmp_path / "a", seed=1)
     demo.run_demo(tmp_path / "a", seed=1, force=True)
 
@@ -112,8 +94,46 @@ def test_the_recorded_demo_shows_the_effect() -> None:
     items = RESULTS["demo"]["transfer"]["perturbations"]
     rates = {
         role: max(
-            Score((), matrix(i["transitions"]), 0).fooled.rate for i in items if i["role"] == role
+            Score((), to_matrix(i["transitions"]), 0).fooled.rate
+            for i in items
+            if i["role"] == role
         )
         for role in ("attack", "control")
     }
     assert rates["attack"] >= 3 * rates["control"]
+
+
+def test_make_demo_deletes_nothing() -> None:
+    text = (ROOT / "Makefile").read_text()
+    (line,) = [line for line in text.splitlines() if "straylight demo" in line]
+    assert "--force" not in line
+
+
+def test_reports_of_the_demo_are_written_as_each_audit_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both models are one small network here, and a key press stops the second audit."""
+    monkeypatch.setattr(
+        demo, "_train_or_load", lambda recipe, folder, tracker, force: tiny_parts()[0]
+    )
+    monkeypatch.setattr(demo, "draw_phantom_cohort", lambda n, seed: tiny_parts()[2])
+    monkeypatch.setattr(demo, "load_inputs", lambda *_, **__: AuditInputs(*tiny_parts()))
+    monkeypatch.setattr(demo, "PLAN", TINY_PLAN)
+    started = []
+
+    class Stopped(Silent):
+        def start(self, title: str, total: int) -> None:
+            started.append(title)
+            if started.count("controls") == 2:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        demo.run_demo(tmp_path, tracker=Stopped())
+    assert (tmp_path / "transfer" / "report.html").exists()
+    first = (tmp_path / "transfer" / "audit.json").read_bytes()
+    demo.run_demo(tmp_path)
+    assert (tmp_path / "transfer" / "audit.json").read_bytes() == first
+    assert (tmp_path / "scratch" / "report.html").exists()
+    with pytest.raises(InputError, match="other settings, images or code"):
+        demo.run_demo(tmp_path, seed=1)
+    assert (tmp_path / "transfer" / "audit.json").read_bytes() == first

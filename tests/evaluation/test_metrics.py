@@ -5,14 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from straylight.evaluation.metrics import Proportion, Score, percent, wilson
+from straylight.evaluation.metrics import Proportion, Score, format_percent, wilson_interval
 
 
 @given(st.integers(1, 5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 def test_wilson_is_scipys(case: tuple[int, int]) -> None:
     hits, n = case
     expected = binomtest(hits, n).proportion_ci(method="wilson")
-    assert wilson(hits, n) == pytest.approx((expected.low, expected.high), abs=1e-9)
+    assert wilson_interval(hits, n) == pytest.approx((expected.low, expected.high), abs=1e-9)
 
 
 def test_an_empty_sample_says_nothing() -> None:
@@ -23,7 +23,7 @@ def test_an_empty_sample_says_nothing() -> None:
 @given(st.integers(0, 10**6), st.integers(1, 10**6))
 def test_percent_says_0_and_100_only_when_exact(hits: int, n: int) -> None:
     hits = min(hits, n)
-    text = percent(hits / n)
+    text = format_percent(hits / n)
     assert (text == "0") == (hits == 0)
     assert (text == "100") == (hits == n)
     assert text not in ("0.0", "100.0")

@@ -17,7 +17,7 @@ from straylight.core.errors import InputError
 from straylight.models.backbones import (
     build_network,
     head_prefixes,
-    own_normalisation,
+    pretrained_normalisation,
     restricted_unpickling,
 )
 from straylight.models.card import load_classifier
@@ -80,7 +80,7 @@ def test_the_head_is_found_and_has_an_output_for_each_class(
         (
             "torchvision:squeezenet9",
             {},
-            "torchvision has no model 'squeezenet9' .near: squeezenet1",
+            "torchvision has no model 'squeezenet9' .similar names: squeezenet1",
         ),
         ("squeezenet1_1", {}, "timm has no model 'squeezenet1_1'"),
         ("torchvision:vgg11", {"colour": 1}, "torchvision:vgg11 cannot be built with colour"),
@@ -224,7 +224,7 @@ def test_a_file_with_auxiliary_heads_fills_a_network_without(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("name", ["inception_v3", "torchvision:inception_v3"])
 def test_auxiliary_heads_are_refused(name: str) -> None:
-    with pytest.raises(InputError, match=f"leave aux_logits of {name} away"):
+    with pytest.raises(InputError, match=f"remove aux_logits from {name}"):
         build_network(name, {"aux_logits": True}, 2)
 
 
@@ -241,14 +241,14 @@ def test_auxiliary_heads_are_refused(name: str) -> None:
 def test_the_normalisation_of_public_weights_is_their_librarys(
     name: str, arguments: dict[str, object], mean: tuple[float, ...]
 ) -> None:
-    found = own_normalisation(name, arguments)
+    found = pretrained_normalisation(name, arguments)
     assert found is not None
     assert found[0] == mean
 
 
 @pytest.mark.parametrize("name", ["nothing", "resnet50.nothing", "torchvision:nothing"])
 def test_a_network_without_public_weights_has_no_normalisation(name: str) -> None:
-    assert own_normalisation(name, {}) is None
+    assert pretrained_normalisation(name, {}) is None
 
 
 def test_torchvisions_inception_takes_what_its_own_weights_were_trained_with() -> None:
@@ -256,7 +256,10 @@ def test_torchvisions_inception_takes_what_its_own_weights_were_trained_with() -
     images = torch.rand(2, 3, 75, 75, generator=torch.Generator().manual_seed(0))
     with torch.device("meta"):
         theirs = build_network("torchvision:inception_v3", {"transform_input": True}, 2)
-    mean, std = own_normalisation("torchvision:inception_v3", {"transform_input": True}) or ((), ())
+    mean, std = pretrained_normalisation("torchvision:inception_v3", {"transform_input": True}) or (
+        (),
+        (),
+    )
     said = (images - torch.tensor(mean).view(-1, 1, 1)) / torch.tensor(std).view(-1, 1, 1)
     assert isinstance(theirs, models.Inception3)
     torch.testing.assert_close(theirs._transform_input(said), (images - 0.5) / 0.5)

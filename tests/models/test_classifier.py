@@ -1,43 +1,20 @@
-"""A classifier's preprocessing, its folder, and what it refuses to load."""
+"""A classifier: preprocessing, predictions and digest."""
 
-import json
-import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from torch import Tensor
 from torchvision.transforms.v2.functional import normalize
 
-from oracles import grey_photographs
+from model_cards import MEAN, STD, Echo, card
+from networks import IMAGES, NAMES, Net, classifier, cohort, logits, others
+from straylight import Gradient, Plan, preflight, run
+from straylight.cohort.cohort import Cohort
 from straylight.core.errors import InputError
 from straylight.data.images import ImageSet
-from straylight.models.card import ModelCard, load_classifier, save_classifier
-from straylight.models.classifier import Classifier, count_passes
-from straylight.models.weights import load_weights
-
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-
-
-class Echo(torch.nn.Module):
-    """Returns its input's channel means as logits."""
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return images.mean((2, 3))
-
-
-def card(**changes: object) -> ModelCard:
-    fields: dict[str, object] = {
-        "architecture": "test_resnet",
-        "arguments": {},
-        "shape": (3, 32, 32),
-        "class_names": ("a", "b"),
-        "mean": MEAN,
-        "std": STD,
-        "training": {},
-    }
-    return ModelCard(**(fields | changes))  # type: ignore[arg-type]
+from straylight.models.classifier import Classifier
 
 
 def test_preprocessing_is_torchvisions() -> None:
@@ -63,32 +40,6 @@ def test_a_classifier_is_frozen_and_in_evaluation_mode() -> None:
     assert not any(parameter.requires_grad for parameter in classifier.parameters())
 
 
-def test_passes_are_counted_forwards_and_backwards() -> None:
-    classifier = Classifier(Echo(), shape=(3, 6, 7), class_names=("r", "g", "b"))
-    images = torch.rand(5, 3, 6, 7)
-    with count_passes(classifier) as passes:
-        classifier.predict(images)
-        delta = torch.zeros(1, 3, 6, 7, requires_grad=True)
-        torch.autograd.grad(classifier(images + delta).sum(), delta)
-        classifier.predict_all(ImageSet(torch.zeros(7, 3, 6, 7, dtype=torch.uint8), "x"), 3)
-    classifier.predict(images)
-    assert (passes.forward, passes.backward, passes.total) == (17, 5, 22)
-
-
-def test_a_saved_classifier_comes_back(tmp_path: Path) -> None:
-    network = card().build()
-    save_classifier(tmp_path / "m", network, card())
-    original, loaded = card().classifier(network, "x"), load_classifier(tmp_path / "m")
-    photographs = grey_photographs(4, (3, 32, 32))
-    images = photographs.images(slice(None))
-    assert torch.equal(original(images), loaded(images))
-    assert loaded.sha256 == original.sha256
-    assert (loaded.shape, loaded.class_names) == ((3, 32, 32), ("a", "b"))
-    assert loaded.class_index("b") == 1
-    with pytest.raises(InputError, match="'c' is not a class of the model: it has a, b"):
-        loaded.class_index("c")
-
-
 def test_the_digest_sees_every_weight(tmp_path: Path) -> None:
     network = card().build()
     before = card().classifier(network, "x").sha256
@@ -96,75 +47,6 @@ def test_the_digest_sees_every_weight(tmp_path: Path) -> None:
     with torch.no_grad():
         parameter.view(-1)[-1] += 1
     assert card().classifier(network, "x").sha256 != before
-
-
-def test_pickles_are_never_loaded(tmp_path: Path) -> None:
-    class Hostile:
-        def __reduce__(self) -> tuple[object, tuple[Path]]:
-            return Path.touch, (tmp_path / "executed",)
-
-    save_classifier(tmp_path / "m", card().build(), card())
-    for payload in (pickle.dumps(Hostile()), b"", b"PK\x03\x04", b"\xff" * 64):
-        (tmp_path / "m" / "model.safetensors").write_bytes(payload)
-        with pytest.raises(InputError, match=r"is not a safetensors file .* never loaded"):
-            load_classifier(tmp_path / "m")
-    torch.save({"x": torch.zeros(1)}, tmp_path / "m" / "model.safetensors")
-    with pytest.raises(InputError, match="is not a safetensors file"):
-        load_classifier(tmp_path / "m")
-    assert not (tmp_path / "executed").exists()
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("{", "is no Straylight model card"),
-        ("[]", "is no Straylight model card"),
-        (json.dumps({"schema": "other/1"}), "its schema is not straylight.model/1"),
-        (json.dumps({"schema": "straylight.model/1", "architecture": "x"}), "no Straylight model"),
-        (card(architecture="resnet_zzz").to_json(), "timm has no model 'resnet_zzz'"),
-        (card(arguments={"wrong": 1}).to_json(), "test_resnet cannot be built with wrong"),
-    ],
-)
-def test_broken_cards_are_refused(tmp_path: Path, text: str, message: str) -> None:
-    save_classifier(tmp_path, card().build(), card())
-    (tmp_path / "model.json").write_text(text)
-    with pytest.raises(InputError, match=message):
-        load_classifier(tmp_path)
-
-
-def test_missing_files_are_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"has no model\.json"):
-        load_classifier(tmp_path)
-
-
-def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
-    network = card().build()
-    weights = load_file_of(network, tmp_path)
-    name = "fc.weight"
-    for changed in (
-        {**weights, "extra": torch.zeros(1)},
-        {k: v for k, v in weights.items() if k != name},
-    ):
-        save_file(changed, tmp_path / "w.safetensors")
-        with pytest.raises(InputError, match="does not fit the architecture: 1 tensors"):
-            load_weights(card().build(), tmp_path / "w.safetensors")
-    with pytest.raises(InputError, match=r"does not exist: give a \.safetensors file"):
-        load_weights(network, tmp_path / "none.safetensors")
-
-
-def load_file_of(network: torch.nn.Module, folder: Path) -> dict[str, torch.Tensor]:
-    save_classifier(folder, network, card())
-    return load_file(folder / "model.safetensors")
-
-
-def test_a_backbone_keeps_the_new_head(tmp_path: Path) -> None:
-    source = card(class_names=("a", "b", "c")).build()
-    save_classifier(tmp_path, source, card())
-    network = card().build()
-    head = network.get_classifier().weight.clone()  # type: ignore[operator]
-    load_weights(network, tmp_path / "model.safetensors", new_head=True)
-    assert torch.equal(network.get_classifier().weight, head)  # type: ignore[operator]
-    assert torch.equal(network.conv1[0].weight, source.conv1[0].weight)  # type: ignore[index]
 
 
 def test_impossible_channels_are_refused() -> None:
@@ -178,3 +60,34 @@ def test_a_prediction_is_the_largest_logit() -> None:
     for label in range(3):
         pixels[label, label] = 200
     assert classifier.predict_all(ImageSet(torch.from_numpy(pixels), "x")).tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("n", [1, 5, 10])
+def test_case_10_another_number_of_outputs_is_refused(n: int, tmp_path: Path) -> None:
+    found, data = classifier(Net(logits, n)), cohort()
+    outputs = "1 output" if n == 1 else f"{n} outputs"
+    sentence = f"^the model has {outputs}, but 7 classes are named: A, B, C, D, E, F, G.$"
+    with pytest.raises(InputError, match=sentence):
+        preflight(found, data)
+    with pytest.raises(InputError, match=sentence):
+        run(Plan(zeta=0.05, methods=(Gradient(steps=1),)), found, others(4), data, tmp_path)
+    with pytest.raises(InputError, match=r"ToLogits\(network, 'one-logit'\)"):
+        classifier(Net(logits, 1), class_names=("A", "B"))(IMAGES)
+
+
+def test_nan_for_some_images_is_found_and_not_raised() -> None:
+    def some(net: Net, images: Tensor) -> Tensor:
+        dark = images.mean((1, 2, 3)) < images.mean()
+        return net.logits(images).masked_fill(dark[:, None], torch.nan)
+
+    findings = preflight(classifier(Net(some)), cohort())
+    assert "outputs" in [item.check for item in findings if item.level == "error"]
+
+
+def test_a_cohort_of_others_is_refused_in_python() -> None:
+    found, data = classifier(Net(logits)), cohort()
+    others = Cohort(data.images, data.labels, tuple("abcdefg"))
+    with pytest.raises(InputError, match="has the classes a, b, c, d, e, f, g; the classifier has"):
+        preflight(found, others)
+    with pytest.raises(InputError, match="one number from 0 to 6 is needed for each image"):
+        preflight(found, Cohort(data.images, data.labels + 1, NAMES))

@@ -1,13 +1,18 @@
 """Folding changes the cost of a classifier, not what it computes."""
 
+import threading
+from pathlib import Path
+
 import pytest
 import timm
 import torch
 from torch import nn
 
+from networks import Net, classifier, cohort, logits, others
 from oracles import grey_photographs, linear_problem
+from straylight import Gradient, Plan, run
 from straylight.models.classifier import Classifier
-from straylight.models.folding import fold
+from straylight.models.folding import fold_batch_norms
 
 
 def filled(network: nn.Module) -> nn.Module:
@@ -38,7 +43,7 @@ def test_folded_networks_compute_the_same(name: str, arguments: dict[str, str], 
     shape = (3, 75, 75)  # the least that Inceptions take
     classifier = Classifier(network, shape=shape, class_names=("a", "b", "c"))
     before = classifier.sha256
-    folded = fold(classifier)
+    folded = fold_batch_norms(classifier)
     images = grey_photographs(3, shape).images(slice(None))
     expected = classifier(images)
     assert float((folded(images) - expected).abs().max()) < 1e-3 * float(expected.std())
@@ -60,6 +65,13 @@ class SharedOutput(nn.Module):
 
 def test_what_cannot_be_folded_is_left_alone() -> None:
     shared = Classifier(filled(SharedOutput()), shape=(3, 8, 8), class_names=tuple("abcd"))
-    assert fold(shared) is shared
+    assert fold_batch_norms(shared) is shared
     linear, _, _ = linear_problem((1, 8, 8))
-    assert fold(linear) is linear
+    assert fold_batch_norms(linear) is linear
+
+
+def test_a_network_that_cannot_be_copied_is_audited(tmp_path: Path) -> None:
+    network, data = Net(logits), cohort(24)
+    network.lock = threading.Lock()
+    plan = Plan(zeta=0.05, methods=(Gradient(steps=1, batch_size=4),), control_seeds=1)
+    assert run(plan, classifier(network), others(24), data, tmp_path).cohort.n == 24

@@ -4,16 +4,19 @@ from pathlib import Path
 
 import numpy as np
 
-from straylight.audit.results import (
-    Audit,
-    Budget,
+from straylight.audit.perturbation import CurvePoint, MethodInfo, Perturbation
+from straylight.audit.results import Audit
+from straylight.audit.sections import (
+    AdaptedInfo,
+    BudgetInfo,
     CohortInfo,
+    EnvironmentInfo,
+    ExamplesInfo,
     ModelInfo,
     NaturalInfo,
-    Perturbation,
 )
 from straylight.evaluation.metrics import Matrix, Score
-from straylight.evaluation.preflight.finding import Finding
+from straylight.evaluation.preflight.check_result import CheckResult
 
 NAMES = (
     "<script>alert(1)</script>",
@@ -54,7 +57,7 @@ def perturbation(name: str, score: Score, file: str, **fields: object) -> Pertur
     settings: dict[str, object] = {
         "role": "attack",
         "threat_model": "T1",
-        "method": {"name": "gradient", "steps": 300, "kappa": 10.0},
+        "method": MethodInfo("gradient", {"steps": 300, "kappa": 10.0}),
         "source": "photographs",
         "target": None,
         "copy_of": None,
@@ -75,7 +78,7 @@ def perturbation(name: str, score: Score, file: str, **fields: object) -> Pertur
 
 
 CURVE = tuple(
-    {"images_seen": 1200 * 2**k, "model_passes": 2400 * 2**k, "seconds": 7.5 * 2**k, "n_fooled": n}
+    CurvePoint(images_seen=1200 * 2**k, model_passes=2400 * 2**k, seconds=7.5 * 2**k, n_fooled=n)
     for k, n in enumerate((6, 15, 24, 28))
 )
 
@@ -104,8 +107,8 @@ def fixed_audit() -> Audit:
         "l2": 0.01 * np.sqrt(192),
         "linf": 0.01,
     }
-    sphere: dict[str, object] = {"method": {"name": "random-sphere"}}
-    copy: dict[str, object] = {"method": {"name": "phase-randomised"}, "copy_of": "gradient"}
+    sphere: dict[str, object] = {"method": MethodInfo("random-sphere")}
+    copy: dict[str, object] = {"method": MethodInfo("phase-randomised"), "copy_of": "gradient"}
     return Audit(
         model=ModelInfo(
             spec="models/\"skin\" & <b>'x'</b>",
@@ -122,19 +125,19 @@ def fixed_audit() -> Audit:
             "b" * 64,
             (),
             "photographs.npy",
-            {
-                "n": 3000,
-                "sha256": "d" * 64,
-                "examples": "adapted.npy",
-                "statistic": "moments",
-                "distance_before": 0.5951,
-                "distance_after": 0.1391,
-                "style": {"offset": [-0.3, 0.0, 0.1]},
-                "settings": {"steps": 120, "batch_size": 24},
-                "n_forward": 2880,
-                "n_backward": 2880,
-                "seconds": 61.5,
-            },
+            AdaptedInfo(
+                n=3000,
+                sha256="d" * 64,
+                examples="adapted.npy",
+                statistic="moments",
+                distance_before=0.5951,
+                distance_after=0.1391,
+                style={"offset": [-0.3, 0.0, 0.1]},
+                settings={"steps": 120, "batch_size": 24},
+                n_forward=2880,
+                n_backward=2880,
+                seconds=61.5,
+            ),
         ),
         cohort=CohortInfo(
             spec="data/skin.csv",
@@ -144,15 +147,15 @@ def fixed_audit() -> Audit:
             class_names=NAMES,
             clean_confusion=CLEAN,
             note="Synthetic. <img src=x onerror=alert(2)>",
-            examples={
-                "file": "examples.npy",
-                "perturbation": "gradient",
-                "labels": [NAMES[2], NAMES[0]],
-                "clean": [NAMES[2], NAMES[0]],
-                "attacked": [NAMES[2], NAMES[1]],
-            },
+            examples=ExamplesInfo(
+                file="examples.npy",
+                perturbation="gradient",
+                labels=(NAMES[2], NAMES[0]),
+                clean=(NAMES[2], NAMES[0]),
+                attacked=(NAMES[2], NAMES[1]),
+            ),
         ),
-        budget=Budget("l2", 0.04, 0.25, 4.6),
+        budget=BudgetInfo("l2", 0.04, 0.25, 4.6),
         perturbations=(
             perturbation("gradient", attacked, "gradient", curve=CURVE),
             perturbation("gradient to benign", targeted, "gradient-to-benign", target="benign"),
@@ -166,20 +169,24 @@ def fixed_audit() -> Audit:
             ),
             perturbation("random-sphere 1", still(), "sphere-1", **control | sphere),
             perturbation("random-sphere 2", noisy, "sphere-2", **control | sphere, seed=1),
-            perturbation("perlin 1", noisy, "perlin-1", **control | {"method": {"name": "perlin"}}),
+            perturbation(
+                "perlin 1", noisy, "perlin-1", **control | {"method": MethodInfo("perlin")}
+            ),
             perturbation("phase-randomised gradient", noisy, "copy", **control | copy),
         ),
-        environment={
-            "straylight": "0.0.0",
-            "torch": "2.0",
-            "python": "3.11",
-            "device": "cpu",
-            "threads": 1,
-            "command": "straylight audit --model '</code><script>alert(4)</script>'",
-        },
+        environment=EnvironmentInfo(
+            straylight="0.0.0",
+            torch="2.0",
+            python="3.11",
+            device="cpu",
+            threads=1,
+            command="straylight audit --model '</code><script>alert(4)</script>'",
+        ),
         preflight=(
-            Finding("warning", "classes", "The cohort has no image of <script>alert(5)</script>."),
-            Finding("note", "head", "<b>net</b>: its outputs are probabilities."),
+            CheckResult(
+                "warning", "classes", "The cohort has no image of <script>alert(5)</script>."
+            ),
+            CheckResult("note", "head", "<b>net</b>: its outputs are probabilities."),
         ),
     )
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from straylight.core.tensors import Shape
+from straylight.core.conventions import Shape
 from straylight.data.images import ImageSet
 from straylight.models.classifier import Classifier
 

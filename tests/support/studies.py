@@ -1,19 +1,28 @@
 """Small worlds and cheap cells for the tests of studies."""
 
 import json
+import os
 import time
+from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 from rich.console import Console
 
 from straylight.audit.schema import Json
+from straylight.core.errors import InputError
 from straylight.core.files import write_text
 from straylight.core.progress import Tracker
-from straylight.study.run.cell import Cell
-from straylight.study.run.index import INDEX, Index
+from straylight.study.config.grid import Grid
+from straylight.study.config.toml import TomlDocument
+from straylight.study.run.cell import Cell, CellWork
+from straylight.study.run.cells import make_cells
+from straylight.study.run.digests import DataDigests
+from straylight.study.run.index import INDEX, StudyIndex
+from straylight.study.run.study import run_study
 
 STEPS = 5
 
@@ -55,7 +64,7 @@ def chains(n: int, kind: str = "chain") -> list[Cell]:
 
 def figures(study: Path) -> dict[str, int]:
     """Return what every finished cell found, by its id, from the index."""
-    index = Index(study / INDEX)
+    index = StudyIndex(study / INDEX)
     rows = index.rows("SELECT id, n FROM cells WHERE state = 'done'")
     index.close()
     return {row["id"]: row["n"] for row in rows}
@@ -64,7 +73,7 @@ def figures(study: Path) -> dict[str, int]:
 def counts(study: Path) -> list[tuple[object, ...]]:
     """Return everything that was counted and measured in a study of audits, but for times."""
     columns = "name, attack, n, n_fooled, n_fooled_raw, n_correct, n_moved, passes, l2, linf"
-    index = Index(study / INDEX)
+    index = StudyIndex(study / INDEX)
     rows = index.rows(f"SELECT cell, {columns} FROM perturbations ORDER BY cell, name")
     index.close()
     return [tuple(row.values()) for row in rows]
@@ -127,3 +136,67 @@ targets = "cohort"
 control_seeds = 1
 exclude = [{ photographs = 4, seed = 1 }]
 """
+
+
+def read_grid(tmp_path: Path, text: str, **variables: str) -> Grid:
+    path = tmp_path / "study.toml"
+    path.write_text(text)
+    return Grid(TomlDocument(path, variables))
+
+
+def named_cells(grid: Grid) -> list[Cell]:
+    """Cells whose data are known by name only."""
+    return make_cells(grid, lambda spec, _: spec)
+
+
+def start(
+    study: Path, cells: list[Cell], work: CellWork = chain, **more: CellWork
+) -> dict[str, int]:
+    """Run a study of cheap cells; return how many cells are in each state."""
+    return dict(run_study("Chains", lambda _: cells, study, quiet(), work={"chain": work, **more}))
+
+
+def in_child(run: Callable[[], object]) -> int:
+    """Run something in a process of its own: 3 if it was refused, 0 if it ended well."""
+    child = os.fork()
+    if child:
+        return child
+    code = 1
+    with Path(os.environ.get("TOLD", os.devnull)).open("w") as told:
+        try:
+            run()
+            code = 0
+        except InputError as error:
+            told.write(str(error))
+            told.flush()
+            code = 3
+        finally:
+            os._exit(code)
+
+
+def ended(child: int) -> int:
+    """Wait for a process: its exit code, or minus the signal that killed it."""
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def tiny(world: Path, digests: DataDigests) -> list[Cell]:
+    return make_cells(Grid(TomlDocument(world / "tiny.toml")), digests.compute)
+
+
+def cell_rows(study: Path) -> list[Json]:
+    index = StudyIndex(study / INDEX)
+    rows = index.rows("SELECT * FROM cells ORDER BY position")
+    index.close()
+    return rows
+
+
+def check_refused(read: Callable[[], object], path: Path) -> str:
+    started = time.process_time()
+    with pytest.raises(InputError) as refused:
+        read()
+    assert time.process_time() - started < 2
+    said = str(refused.value)
+    assert said.startswith(str(path))
+    assert said.isprintable()
+    assert len(said) < 400 + len(str(path))
+    return said

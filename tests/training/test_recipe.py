@@ -1,79 +1,20 @@
-"""Recipes: the presets, the learning rate of each step, and what an epoch draws."""
+"""Recipes: the presets, the learning rate of each step, and settings that are refused."""
 
-import re
-import shlex
-from dataclasses import fields
+import json
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
-import torch
 
-from paths import ROOT
-from straylight.cli.finetune import FinetuneCommand, written
-from straylight.cli.main import parse
-from straylight.cohort.load import Cohort
 from straylight.core.errors import InputError
-from straylight.data.images import ImageSet
-from straylight.training.epochs import Training
-from straylight.training.finetune import initial_network
-from straylight.training.recipe import PRESETS, SIZES, Recipe
-from straylight.training.sampling import oversample, split
-from straylight.training.schedule import learning_rate, one_cycle
-
-PAGE = (ROOT / "docs" / "finetune.md").read_text(encoding="utf-8")
-
-
-def command(line: str) -> FinetuneCommand:
-    found = parse(
-        ["finetune", "--data", "d", "--backbone", "vgg16", "--out", "m", *shlex.split(line)]
-    )
-    assert isinstance(found, FinetuneCommand)
-    return found
-
-
-def test_without_options_it_is_the_recipe_itself() -> None:
-    assert command("").chosen() == Recipe(backbone="vgg16")
-
-
-def test_the_papers_recipe_by_name() -> None:
-    found = command("--recipe minagi2022 --weights none").chosen()
-    assert found == Recipe(
-        backbone="vgg16",
-        weights="none",
-        epochs=50,
-        schedule="steps",
-        learning_rate=0.001,
-        drops=(41, 46),
-        decay=1e-6,
-        batch_size=32,
-        weight_decay=0.0,
-        sampling="oversampled",
-        flips="none",
-        rotation=5.0,
-        shift=0.05,
-        mean=(128 / 255, 128 / 255, 128 / 255),
-        std=(128 / 255, 128 / 255, 128 / 255),
-    )
-    levels = torch.arange(256, dtype=torch.float64)
-    normalised = (levels / 255 - found.mean[0]) / found.std[0]
-    torch.testing.assert_close(normalised, (levels - 128) / 128, rtol=0, atol=1e-12)
-
-
-def test_what_is_given_counts_for_more_than_the_recipe() -> None:
-    """Zeros and words that mean none are given as well."""
-    line = "--recipe minagi2022 --epochs 10 --drops 6 8 --rotation 0 --flips both --std 1 1 1"
-    found = command(
-        line + " --weight-decay 0.5 --patience 3 --precision bfloat16 --seed 4"
-    ).chosen()
-    assert (found.epochs, found.drops, found.rotation, found.flips) == (10, (6, 8), 0.0, "both")
-    assert (found.std, found.weight_decay, found.patience) == ((1.0, 1.0, 1.0), 0.5, 3)
-    assert (found.precision, found.seed) == ("bfloat16", 4)
-    assert (found.learning_rate, found.shift) == (0.001, 0.05)
-
-
-def test_drops_need_steps() -> None:
-    with pytest.raises(InputError, match="drops and decay need the schedule 'steps'"):
-        command("--drops 3").chosen()
+from straylight.training.recipe import (
+    PRESETS,
+    Recipe,
+    check_setting,
+    learning_rate_at,
+    one_cycle_rate,
+)
 
 
 @pytest.mark.parametrize("steps_per_epoch", [1, 218])
@@ -84,7 +25,7 @@ def test_the_papers_learning_rate_by_epoch(steps_per_epoch: int) -> None:
         rate = 1e-5 if epoch > 45 else 1e-4 if epoch > 40 else 1e-3
         for step in (epoch * steps_per_epoch, (epoch + 1) * steps_per_epoch - 1):
             expected = rate / (1 + 1e-6 * step)
-            assert learning_rate(recipe, step, steps_per_epoch) == pytest.approx(
+            assert learning_rate_at(recipe, step, steps_per_epoch) == pytest.approx(
                 expected, rel=1e-12
             )
 
@@ -92,54 +33,7 @@ def test_the_papers_learning_rate_by_epoch(steps_per_epoch: int) -> None:
 def test_one_cycle_spans_all_epochs() -> None:
     recipe = Recipe(backbone="x", epochs=4)
     for step in range(28):
-        assert learning_rate(recipe, step, 7) == one_cycle(step, 28, 0.02)
-
-
-def test_oversampling_makes_all_classes_as_large_as_the_largest() -> None:
-    labels = torch.tensor([2] * 3 + [0] * 50 + [1] * 7)
-    pool = oversample(labels, seed=5)
-    assert labels[pool].bincount().tolist() == [50, 50, 50]
-    times = pool.bincount(minlength=60)
-    assert times[labels == 0].tolist() == [1] * 50
-    assert int(times.min()) == 1
-    assert torch.equal(pool, oversample(labels, seed=5))
-    assert not torch.equal(pool, oversample(labels, seed=6))
-
-
-def test_classes_of_one_size_are_left_as_they_are() -> None:
-    labels = torch.tensor([0, 1, 1, 0])
-    assert oversample(labels, seed=0).tolist() == [0, 1, 2, 3]
-
-
-def test_an_oversampled_epoch_takes_every_image(tmp_path: Path) -> None:
-    """30, 8 and 4 images: 90 in the pool; 11 batches of 8 leave two of them for another epoch."""
-    labels = torch.tensor([0] * 30 + [1] * 8 + [2] * 4)
-    recipe = Recipe(backbone="test_resnet", weights="none", batch_size=8, sampling="oversampled")
-    images = ImageSet(torch.zeros(42, 3, 32, 32, dtype=torch.uint8), "x")
-    run = Training(
-        Cohort(images, labels, ("a", "b", "c")),
-        recipe,
-        train=torch.arange(42),
-        validation=torch.arange(42),
-        network=initial_network(recipe, 3),
-        out=tmp_path,
-    )
-    assert run.steps_per_epoch == 11
-    first, second = (run.draw(torch.Generator().manual_seed(seed)) for seed in (1, 2))
-    for drawn in (first, second):
-        assert len(drawn) == 88
-        left = run.pool.bincount(minlength=42) - drawn.bincount(minlength=42)
-        assert int(left.min()) == 0
-        assert int(left.sum()) == 2
-    assert not torch.equal(first, second)
-
-
-@pytest.mark.parametrize("share", [0.01, 0.5, 0.99])
-def test_no_class_is_without_a_training_image(share: float) -> None:
-    labels = torch.tensor([0] * 40 + [1] * 2)
-    train, validation = split(labels, share, seed=0)
-    assert labels[train].bincount()[1] == labels[validation].bincount()[1] == 1
-    assert len(validation) == {0.01: 1, 0.5: 20, 0.99: 39}[share] + 1
+        assert learning_rate_at(recipe, step, 7) == one_cycle_rate(step, 28, 0.02)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +43,7 @@ def test_no_class_is_without_a_training_image(share: float) -> None:
         ({"rotation": float("nan")}, "rotation must be 0 or more, not nan"),
         ({"shift": -0.1}, "shift must be 0 or more"),
         ({"weight_decay": float("inf")}, "weight_decay must be 0 or more"),
-        ({"std": (0.5, 0.0, 0.5)}, "with std > 0"),
+        ({"std": (0.5, 0.0, 0.5)}, "std > 0"),
         ({"decay": 1e-6}, "decay need the schedule 'steps'"),
     ],
 )
@@ -158,16 +52,76 @@ def test_impossible_settings_are_refused(changes: dict[str, float], message: str
         Recipe(backbone="x", **changes)  # type: ignore[arg-type]
 
 
-def test_the_page_has_every_option_and_the_presets_as_they_are() -> None:
-    rows = re.findall(r"^\| `--([a-z-]+)[^`]*` \| ([^|]*) \| ([^|]*) \|", PAGE, re.MULTILINE)
-    found = {name.replace("-", "_"): (one.strip(), paper.strip()) for name, one, paper in rows}
-    defaults = {field.name: field.default for field in fields(Recipe)} | {
-        "size": SIZES["one-cycle"]
-    }
-    paper = PRESETS["minagi2022"] | {"size": SIZES["minagi2022"]}
-    for name, (one, other) in found.items():
-        assert one == written(defaults[name])
-        assert other == written(paper.get(name, defaults[name]))
-    for field in fields(FinetuneCommand):
-        assert f"`--{field.name.replace('_', '-')}" in PAGE
-        assert field.name in found or field.default is not None
+def test_one_cycle_rises_then_falls_to_nothing() -> None:
+    rates = [one_cycle_rate(step, 100, 0.02) for step in range(100)]
+    assert max(rates) == pytest.approx(0.02)
+    assert rates.index(max(rates)) == 15
+    assert rates[0] == pytest.approx(0.02 / 16)
+    assert rates[-1] < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"epochs": 0}, "epochs must be at least 1"),
+        ({"batch_size": 1}, "batch_size must be at least 2"),
+        ({"validation": 1.0}, "validation must lie between"),
+        ({"learning_rate": float("nan")}, "learning_rate must be positive"),
+    ],
+)
+def test_impossible_recipes_are_refused(changes: dict[str, float], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        Recipe(backbone="x", **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"flips": "vertical"}, "flips must be one of none, horizontal, both, not 'vertical'"),
+        ({"flips": True}, r"flips must be one of .* not True \(bool\)"),
+        ({"sampling": None}, "sampling must be one of balanced, oversampled, not None"),
+        ({"precision": "float16"}, "precision must be one of float32, bfloat16"),
+        ({"schedule": ["steps"]}, "schedule must be one of"),
+        ({"epochs": 1.5}, r"epochs must be a whole number, not 1.5 \(float\)"),
+        ({"epochs": "8"}, "epochs must be a whole number, not '8'"),
+        ({"epochs": 0}, "epochs must be at least 1, not 0"),
+        ({"epochs": 10**6 + 1}, "epochs must be at most 1000000"),
+        ({"batch_size": 1}, "batch_size must be at least 2, not 1"),
+        ({"seed": True}, "seed must be a whole number"),
+        ({"seed": 2**32 + 1}, "seed must be at most 4294967296"),
+        ({"learning_rate": "0.1"}, "learning_rate must be a number, such as 0.1, not '0.1'"),
+        ({"learning_rate": 0}, "learning_rate must be positive, not 0.0"),
+        ({"learning_rate": float("inf")}, "learning_rate must be positive, not inf"),
+        ({"validation": 1}, "validation must lie between 0 and 1, not 1.0"),
+        ({"validation": 0}, "validation must be positive"),
+        ({"shift": 2}, "shift must be at most 1, not 2.0"),
+        ({"rotation": 361}, "rotation must be at most 360"),
+        ({"drops": (1, "2")}, "drops must be a whole number, not '2'"),
+        ({"drops": None}, "drops must be a whole number, not None"),
+        ({"mean": (0.5, 0.5)}, "one number is needed for grey images, or three"),
+        ({"mean": "0.5"}, "mean .* needs finite numbers"),
+        ({"std": (1, float("nan"), 1)}, "std .* needs finite numbers"),
+        ({"backbone": ""}, "backbone must be a name, such as 'mobilenetv2_100', not ''"),
+        ({"backbone": None}, "backbone must be a name"),
+        ({"weights": 3}, r"weights must be a name, .* not 3 \(int\)"),
+        ({"weights": "a\0b"}, "weights must be a name"),
+        ({"backbone_args": [1]}, "backbone_args must be a dict"),
+        ({"backbone_args": {1: 2}}, "backbone_args must be a dict"),
+        ({"backbone_args": {"a": float("nan")}}, "backbone_args must hold numbers, words"),
+        ({"backbone_args": {"a": object()}}, "backbone_args must hold numbers, words"),
+    ],
+)
+def test_each_setting_of_a_recipe_is_checked(changes: dict[str, Any], message: str) -> None:
+    recipe = object.__new__(Recipe)
+    vars(recipe).update(vars(Recipe(backbone="x", schedule="steps")) | changes)
+    with pytest.raises(InputError, match=message):
+        recipe.__post_init__()
+
+
+def test_numbers_of_any_type_are_taken() -> None:
+    assert check_setting(np.int64(3), "epochs", int) == 3
+    assert type(check_setting(np.float32(0.5), "shift", float)) is float
+    assert check_setting(np.array([0.5, 0.25, 1]), "mean", tuple[float, ...]) == (0.5, 0.25, 1.0)
+    assert check_setting([np.int32(4)], "drops", tuple[int, ...]) == (4,)
+    assert check_setting(Path("a") / "b", "weights", str) == str(Path("a") / "b")
+    json.dumps(check_setting({"pad_type": "same"}, "backbone_args", dict))

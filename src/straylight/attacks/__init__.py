@@ -1,1 +1,5 @@
-"""Attacks, controls, and the adaptation of photographs."""
+"""Attacks, controls, and the adaptation of photographs; each is imported on first use."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -4,9 +4,9 @@ import math
 from dataclasses import dataclass
 from typing import get_args
 
+from straylight.core.conventions import LEVELS, Norm
 from straylight.core.errors import InputError
-from straylight.core.norms import Norm, image_norms
-from straylight.core.tensors import LEVELS, Delta
+from straylight.core.tensors import Delta, image_norms
 
 ROUNDING = 1 + 1e-4  # of float32, in the size of a perturbation on the surface of the ball
 
@@ -38,17 +38,17 @@ class Ball:
         check_eps(self.eps, self.norm)
 
     def size(self, delta: Delta) -> float:
-        """Length of `delta` in this ball's norm."""
+        """Return the length of `delta` in this ball's norm."""
         return float(image_norms(delta, self.norm))
 
     def project(self, delta: Delta) -> Delta:
-        """Return the point of the ball that is nearest to `delta` in the Euclidean sense."""
+        """Return the point of the ball nearest to `delta` in the Euclidean sense."""
         if self.norm == "linf":
             return delta.clamp(-self.eps, self.eps)
         return delta * min(1.0, self.eps / max(self.size(delta), 1e-12))
 
     def scale(self, delta: Delta) -> Delta:
-        """Return `delta` stretched or shrunk until it lies on the surface of the ball."""
+        """Return `delta` scaled to the surface of the ball."""
         return delta * (self.eps / max(self.size(delta), 1e-12))
 
 
@@ -56,7 +56,7 @@ def check_eps(eps: float, norm: Norm) -> None:
     """Check a radius on images in [0, 1].
 
     Raises:
-        InputError: If it is not a positive finite number, or reaches beyond all images in L-infinity.
+        InputError: If it is not a positive finite number, or is above 1 in L-infinity.
     """
     if not (math.isfinite(eps) and eps > 0):
         raise InputError(f"eps must be a positive finite number, not {eps}.")
@@ -83,7 +83,7 @@ def check_zeta(zeta: float) -> None:
 
 
 def eps_from_zeta(zeta: float, mean_norm: float) -> float:
-    """Turn a share of the mean image norm into a radius on images in [0, 1].
+    """Convert a share of the mean image norm to a radius on images in [0, 1].
 
     The paper (Minagi 2022, section 2.4) measures the mean norm over all channels on the 0..255
     scale; `mean_norm` is that number divided by 255, so the result is its ξ divided by two.

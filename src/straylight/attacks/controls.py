@@ -1,4 +1,4 @@
-"""Controls: perturbations of equal size that know nothing of the classifier."""
+"""Controls: perturbations of equal size that know nothing about the classifier."""
 
 import math
 from dataclasses import dataclass
@@ -7,19 +7,19 @@ from typing import ClassVar, Protocol, runtime_checkable
 import torch
 
 from straylight.attacks.ball import Ball
-from straylight.attacks.procedural_noise import gabor, perlin
+from straylight.attacks.procedural_noise import gabor_noise, perlin_noise
 from straylight.attacks.protocol import ThreatModel
 from straylight.core.tensors import Delta
 
 
 @runtime_checkable
 class Control(Protocol):
-    """Makes a perturbation on the surface of a ball without a classifier or a photograph."""
+    """A frozen dataclass that makes a perturbation without a classifier or a photograph."""
 
     threat_model: ClassVar[ThreatModel]
 
-    def __call__(self, reference: Delta, ball: Ball, *, generator: torch.Generator) -> Delta:
-        """Return a control for the perturbation `reference`, of the same shape."""
+    def __call__(self, perturbation: Delta, ball: Ball, *, generator: torch.Generator) -> Delta:
+        """Return a control for an attack's perturbation, of the same shape and budget."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,10 +32,10 @@ class RandomSphere:
 
     threat_model: ClassVar[ThreatModel] = "T0"
 
-    def __call__(self, reference: Delta, ball: Ball, *, generator: torch.Generator) -> Delta:
+    def __call__(self, perturbation: Delta, ball: Ball, *, generator: torch.Generator) -> Delta:
         if ball.norm == "linf":
-            return (torch.rand(reference.shape, generator=generator) * 2 - 1) * ball.eps
-        return ball.scale(torch.randn(reference.shape, generator=generator))
+            return (torch.rand(perturbation.shape, generator=generator) * 2 - 1) * ball.eps
+        return ball.scale(torch.randn(perturbation.shape, generator=generator))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +44,8 @@ class RandomSign:
 
     threat_model: ClassVar[ThreatModel] = "T0"
 
-    def __call__(self, reference: Delta, ball: Ball, *, generator: torch.Generator) -> Delta:
-        signs = torch.randint(0, 2, reference.shape, generator=generator).float() * 2 - 1
+    def __call__(self, perturbation: Delta, ball: Ball, *, generator: torch.Generator) -> Delta:
+        signs = torch.randint(0, 2, perturbation.shape, generator=generator).float() * 2 - 1
         return ball.scale(signs)
 
 
@@ -54,16 +54,18 @@ class Perlin:
     r"""Marble: :math:`\sin(4 \pi S)` of Perlin noise :math:`S`, the same in all channels.
 
     Co et al. 2019, https://arxiv.org/abs/1810.00470: noise that fools ImageNet networks unseen. Their
-    parameters are searched for on the victim; here nothing is: the first octave's wavelength is a
+    parameters are searched for on the target model; here nothing is: the first octave's wavelength is a
     sixth of the side. L-infinity: the signs, so that it fills the ball.
     """
 
     threat_model: ClassVar[ThreatModel] = "T0"
 
-    def __call__(self, reference: Delta, ball: Ball, *, generator: torch.Generator) -> Delta:
-        height, width = reference.shape[-2:]
-        marble = (4 * math.pi * perlin(height, width, min(height, width) / 6, generator)).sin()
-        return fill(marble.expand_as(reference), ball)
+    def __call__(self, perturbation: Delta, ball: Ball, *, generator: torch.Generator) -> Delta:
+        height, width = perturbation.shape[-2:]
+        marble = (
+            4 * math.pi * perlin_noise(height, width, min(height, width) / 6, generator)
+        ).sin()
+        return fill_ball(marble.expand_as(perturbation), ball)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,13 +77,13 @@ class Gabor:
 
     threat_model: ClassVar[ThreatModel] = "T0"
 
-    def __call__(self, reference: Delta, ball: Ball, *, generator: torch.Generator) -> Delta:
-        height, width = reference.shape[-2:]
-        return fill(gabor(height, width, 8.0, generator).expand_as(reference), ball)
+    def __call__(self, perturbation: Delta, ball: Ball, *, generator: torch.Generator) -> Delta:
+        height, width = perturbation.shape[-2:]
+        return fill_ball(gabor_noise(height, width, 8.0, generator).expand_as(perturbation), ball)
 
 
-def fill(pattern: Delta, ball: Ball) -> Delta:
-    """Bring a pattern to the surface of a ball: by its signs (L-infinity) or by its length (L2)."""
+def fill_ball(pattern: Delta, ball: Ball) -> Delta:
+    """Scale a pattern to the surface of a ball: its signs (L-infinity) or its length (L2)."""
     if ball.norm == "linf":
         return torch.where(pattern < 0, -ball.eps, ball.eps)
     return ball.scale(pattern)
@@ -98,10 +100,10 @@ class PhaseRandomised:
 
     threat_model: ClassVar[ThreatModel] = "T0"
 
-    def __call__(self, reference: Delta, ball: Ball, *, generator: torch.Generator) -> Delta:
-        white = torch.randn(reference.shape[-2:], generator=generator)
+    def __call__(self, perturbation: Delta, ball: Ball, *, generator: torch.Generator) -> Delta:
+        white = torch.randn(perturbation.shape[-2:], generator=generator)
         phases = torch.angle(torch.fft.rfft2(white))
-        spectrum = torch.fft.rfft2(reference) * torch.polar(torch.ones_like(phases), phases)
-        delta = torch.fft.irfft2(spectrum, s=reference.shape[-2:])
-        length = Ball("l2", max(float(reference.norm()), math.ulp(1.0)))
+        spectrum = torch.fft.rfft2(perturbation) * torch.polar(torch.ones_like(phases), phases)
+        delta = torch.fft.irfft2(spectrum, s=perturbation.shape[-2:])
+        length = Ball("l2", max(float(perturbation.norm()), math.ulp(1.0)))
         return ball.project(length.scale(delta))

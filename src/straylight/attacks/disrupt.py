@@ -1,18 +1,15 @@
-"""Turn the features of the public backbone away from what they are."""
+"""Rotate the features of the public backbone away from their clean direction."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from torch import Tensor
 
 from straylight.attacks.ball import Ball
-from straylight.attacks.descent import descend, nudge
-from straylight.attacks.features import Features
-from straylight.attacks.lift import check_settings, refuse_target
+from straylight.attacks.descent import MomentumDescent, random_nudge
+from straylight.attacks.features import Features, check_feature_settings, refuse_target
 from straylight.attacks.protocol import Snapshot, ThreatModel
-from straylight.core.tensors import Batch, Delta
 from straylight.data.images import ImageSet
 from straylight.models.classifier import Classifier
 
@@ -25,14 +22,14 @@ class Disrupt:
               \cos\bigl(h_l(x),\, h_l(x + \delta)\bigr)
 
     with the outputs :math:`h_l` of the convolutions: the cosine loss of Zhang et al. 2021,
-    https://arxiv.org/abs/2103.11402, on features in the place of logits, since the public network does
-    not have the victim's classes. The victim is never asked. The steps are those of `descend`; images
-    are clipped while crafting.
+    https://arxiv.org/abs/2103.11402, on features instead of logits, since the public network does
+    not have the target model's classes. The target model is never queried. The steps are those of
+    `MomentumDescent`; images are clipped while crafting.
 
     Attributes:
         steps: Number of updates.
         batch_size: Photographs in an update, drawn with replacement.
-        depth: Share of the network's convolutions whose features are turned, the first ones.
+        depth: Share of the network's convolutions whose features are rotated, from the first.
     """
 
     steps: int = 300
@@ -43,7 +40,7 @@ class Disrupt:
     threat_model: ClassVar[ThreatModel] = "T2"
 
     def __post_init__(self) -> None:
-        check_settings("disrupt", self.steps, self.batch_size, self.depth)
+        check_feature_settings("disrupt", self.steps, self.batch_size, self.depth)
 
     def planned(self, n_photographs: int, n_classes: int, cost: int = 2) -> int:
         return self.steps * self.batch_size
@@ -58,26 +55,20 @@ class Disrupt:
         generator: torch.Generator,
     ) -> Iterator[Snapshot]:
         refuse_target("disrupt", target)
+        descent = MomentumDescent(ball, self.steps)
         with Features(classifier, self.depth) as features:
-            start = nudge(photographs, ball, generator)
-
-            def loss(batch: Batch, delta: Delta) -> Tensor:
+            delta = random_nudge(photographs.shape, ball, generator)
+            for step in range(self.steps):
+                batch = torch.randint(len(photographs), (self.batch_size,), generator=generator)
                 images = photographs.images(batch)
                 with torch.no_grad():
                     before = features(images)
-                after = features((images + delta).clamp(0, 1))
-                turned = [
+                point = delta.detach().requires_grad_()
+                after = features((images + point).clamp(0, 1))
+                cosines = [
                     torch.cosine_similarity(a.flatten(1), b.flatten(1)).mean()
                     for a, b in zip(after, before, strict=True)
                 ]
-                return torch.stack(turned).mean()
-
-            yield from descend(
-                loss,
-                photographs,
-                ball,
-                steps=self.steps,
-                batch_size=self.batch_size,
-                generator=generator,
-                start=start,
-            )
+                (grad,) = torch.autograd.grad(torch.stack(cosines).mean(), point)
+                delta = descent.step(delta, grad)
+                yield Snapshot(delta, (step + 1) * self.batch_size)

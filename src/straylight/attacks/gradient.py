@@ -1,4 +1,4 @@
-"""Mini-batch stochastic gradient on one shared perturbation."""
+"""Mini-batch stochastic gradient on one shared perturbation: the main attack."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,15 +6,14 @@ from pathlib import Path
 from typing import ClassVar
 
 import torch
-from torch import Tensor
 
 from straylight.attacks.ball import Ball
-from straylight.attacks.descent import descend, nudge
-from straylight.attacks.losses import loss_of
+from straylight.attacks.descent import MomentumDescent, random_nudge
+from straylight.attacks.losses import find_loss
 from straylight.attacks.protocol import Snapshot, ThreatModel
 from straylight.core.errors import InputError
-from straylight.core.files import read_delta
-from straylight.core.tensors import Batch, Delta, Logits
+from straylight.core.tensor_files import read_delta
+from straylight.core.tensors import Delta, Logits
 from straylight.data.images import ImageSet
 from straylight.models.classifier import Classifier
 
@@ -32,17 +31,21 @@ class Gradient:
 
     non-targeted, where :math:`y` is the prediction on the clean photograph; targeted,
     :math:`\max(\max_{j \ne t} z_j - z_t, -\kappa)`. Other losses: `straylight.attacks.losses`.
-    The steps are those of `descend`.
-    Differs from the papers: images are clipped to [0, 1] while crafting, since the victim will see
+    Each step, with the gradient :math:`g` of a batch (`MomentumDescent` has the symbols),
+
+    .. math:: v \leftarrow \mu\,v + g / \|g\|_2, \qquad
+              \delta \leftarrow \Pi_\epsilon\bigl(\delta - \epsilon\,c_t\,s(v)\bigr).
+
+    Differs from the papers: images are clipped to [0, 1] while crafting, since the target model will see
     them clipped; labels of photographs are the classifier's own predictions; the steps. Of more
-    photographs than the steps would look at, so many are drawn, and only they are labelled.
+    photographs than the steps look at, only so many are drawn and labelled.
 
     Attributes:
         steps: Number of updates.
         batch_size: Photographs in an update, drawn with replacement.
         loss: ``margin``, ``cross-entropy`` (bounded) or ``cosine`` (non-targeted only).
         kappa: Logit margin beyond which an image counts as fooled and pulls no more (``margin``).
-        start: A perturbation to go on from, a `.npy` file of an earlier audit (empty: from zero). What
+        start: A perturbation to start from, a `.npy` file of an earlier audit (empty: zero). What
             it was made with is part of the threat model too.
     """
 
@@ -60,8 +63,7 @@ class Gradient:
                 "gradient needs steps >= 1, batch_size >= 1 and kappa >= 0, "
                 f"not {self.steps}, {self.batch_size} and {self.kappa}."
             )
-
-        loss_of(self.loss, self.kappa)
+        find_loss(self.loss, self.kappa)
 
     @property
     def takes_target(self) -> bool:
@@ -85,17 +87,18 @@ class Gradient:
         clean = torch.zeros(len(photographs), len(classifier.class_names))
         if target is None:
             clean = classifier.logits_all(photographs)
-        start = None
+        start = torch.zeros(1, *photographs.shape)
         if self.start:
             start = read_start(self.start, photographs, ball)
         elif self.loss == "cosine":
-            start = nudge(photographs, ball, generator)
-        yield from self.descend(
-            classifier, photographs, clean, ball, target=target, generator=generator, start=start
+            start = random_nudge(photographs.shape, ball, generator)
+        yield from self.descend_from(
+            start, classifier, photographs, clean, ball, target=target, generator=generator
         )
 
-    def descend(
+    def descend_from(
         self,
+        start: Delta,
         classifier: Classifier,
         photographs: ImageSet,
         clean: Logits,
@@ -103,29 +106,23 @@ class Gradient:
         *,
         target: int | None,
         generator: torch.Generator,
-        start: Delta | None,
     ) -> Iterator[Snapshot]:
-        """Take the steps, given the logits of the clean photographs and where to start from."""
-        loss_of_images = loss_of(self.loss, self.kappa)
-
-        def loss(batch: Batch, delta: Delta) -> Tensor:
+        """Take the steps from a perturbation, given the logits `clean` of the clean photographs."""
+        loss_of, descent = find_loss(self.loss, self.kappa), MomentumDescent(ball, self.steps)
+        delta = start.clone()
+        for step in range(self.steps):
+            batch = torch.randint(len(photographs), (self.batch_size,), generator=generator)
             images = photographs.images(batch)
-            logits = classifier.attacked((images + delta).clamp(0, 1), images)
-            return loss_of_images(logits, clean[batch], target).mean()
-
-        yield from descend(
-            loss,
-            photographs,
-            ball,
-            steps=self.steps,
-            batch_size=self.batch_size,
-            generator=generator,
-            start=start,
-        )
+            point = delta.detach().requires_grad_()
+            logits = classifier.attack_logits((images + point).clamp(0, 1), images)
+            loss = loss_of(logits, clean[batch], target).mean()
+            (grad,) = torch.autograd.grad(loss, point)
+            delta = descent.step(delta, grad)
+            yield Snapshot(delta, (step + 1) * self.batch_size)
 
 
 def read_start(file: str, photographs: ImageSet, ball: Ball) -> Delta:
-    """Read a perturbation and bring it into the ball.
+    """Read a perturbation and project it into the ball.
 
     Raises:
         InputError: If the file cannot be read or does not fit the images.

@@ -1,4 +1,4 @@
-"""Noise with a pattern, that needs neither a classifier nor a photograph."""
+"""Procedural noise, which needs neither a classifier nor a photograph."""
 
 import torch
 from jaxtyping import Float
@@ -7,7 +7,7 @@ from torch import Tensor
 Field = Float[Tensor, "height width"]
 
 
-def perlin(height: int, width: int, wavelength: float, generator: torch.Generator) -> Field:
+def perlin_noise(height: int, width: int, wavelength: float, generator: torch.Generator) -> Field:
     """Draw four octaves of Perlin's gradient noise, about [-1, 1].
 
     Perlin 2002, https://doi.org/10.1145/566654.566636, as in Co et al. 2019.
@@ -18,13 +18,14 @@ def perlin(height: int, width: int, wavelength: float, generator: torch.Generato
         generator: Source of all randomness.
     """
     octaves = [
-        lattice(height, width, wavelength / 2**octave, generator) / 2**octave for octave in range(4)
+        lattice_noise(height, width, wavelength / 2**octave, generator) / 2**octave
+        for octave in range(4)
     ]
     return torch.stack(octaves).sum(0)
 
 
-def lattice(height: int, width: int, wavelength: float, generator: torch.Generator) -> Field:
-    """Blend the slopes of random unit gradients at the points of a lattice."""
+def lattice_noise(height: int, width: int, wavelength: float, generator: torch.Generator) -> Field:
+    """Draw one octave: the slopes of random unit gradients at the points of a lattice, blended."""
     down, across = (torch.arange(size) / wavelength for size in (height, width))
     rows, columns = int(down[-1]) + 2, int(across[-1]) + 2
     angle = 2 * torch.pi * torch.rand(rows, columns, generator=generator)
@@ -41,8 +42,8 @@ def lattice(height: int, width: int, wavelength: float, generator: torch.Generat
     return upper.lerp(lower, fade_y.expand(height, width))
 
 
-def gabor(height: int, width: int, wavelength: float, generator: torch.Generator) -> Field:
-    """Scatter Gabor kernels of one wavelength and random places, signs and one direction.
+def gabor_noise(height: int, width: int, wavelength: float, generator: torch.Generator) -> Field:
+    """Draw Gabor kernels of one wavelength and one direction, at random places and with random signs.
 
     Lagae et al. 2009, https://doi.org/10.1145/1531326.1531360 (sparse Gabor convolution noise), as in
     Co et al. 2019: there is one direction in an image.

@@ -1,4 +1,4 @@
-"""What an attack is."""
+"""The protocol that every attack follows."""
 
 from collections.abc import Iterator
 from typing import ClassVar, Literal, NamedTuple, Protocol, runtime_checkable
@@ -14,7 +14,7 @@ ThreatModel = Literal["T0", "T1", "T2"]
 
 
 class Snapshot(NamedTuple):
-    """A perturbation on its way, and how many photographs have been looked at for it."""
+    """A perturbation so far, and how many photographs have been looked at for it."""
 
     delta: Delta
     images_seen: int
@@ -24,13 +24,13 @@ class Snapshot(NamedTuple):
 class Attack(Protocol):
     """A frozen dataclass of settings that makes one perturbation from photographs.
 
-    It sees a classifier, photographs and a budget: never a medical image and never a label. All its
+    It sees a classifier, photographs and a budget, and never a medical image or a label. All its
     randomness comes from `generator`. The last perturbation it yields, shape (1, C, H, W) and inside
     `ball`, is its result.
 
     Attributes:
-        threat_model: ``T1``: it is given the victim; ``T2``: it is given only the public network that
-            the victim was fine-tuned from.
+        threat_model: ``T1``: it is given the target model; ``T2``: it is given only the public network
+            that the target model was fine-tuned from.
     """
 
     threat_model: ClassVar[ThreatModel]
@@ -51,19 +51,19 @@ class Attack(Protocol):
         """Yield the perturbation as it grows.
 
         Args:
-            classifier: The victim (T1) or the public network (T2), frozen, in evaluation mode.
-            photographs: Of the classifier's shape; what the attack learns on.
+            classifier: The target model (T1) or the public network (T2), frozen, in evaluation mode.
+            photographs: What the attack learns on, in the classifier's shape.
             ball: The budget.
-            target: Class that every image shall be taken for, or None (non-targeted: any other class
-                than without the perturbation).
+            target: Class that every image should be predicted as, or None (non-targeted: any class
+                other than without the perturbation).
             generator: Source of all randomness.
         """
 
     def planned(self, n_photographs: int, n_classes: int, cost: int = 2) -> int:
-        """Return how many photographs it will have looked at in the end.
+        """Return how many photographs it will have looked at when it ends.
 
         Args:
-            n_photographs: It learns on so many.
-            n_classes: Of the classifier.
+            n_photographs: Number of photographs to learn on.
+            n_classes: Number of the classifier's classes.
             cost: The classifier's `passes_per_step`.
         """

@@ -1,4 +1,4 @@
-"""The algorithm of the paper: one photograph at a time."""
+"""The paper's algorithm: one photograph at a time."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Sequential:
     Kept from the original: the step is always the L-infinity sign step, also inside an L2 ball; a
     step is kept only if that single step succeeds; non-targeted, :math:`y` is the current prediction
     and a photograph is skipped once its prediction differs from the clean one; :math:`x + \delta` is
-    never clipped while crafting; one photograph a step; a fixed number of passes (the original's
+    never clipped while crafting; one photograph a step; a fixed number of epochs (the original's
     early stop never fires).
     Differs: the loss is the cross-entropy of logits, not of softmax outputs clipped at 1e-7, so a
     saturated prediction still has a gradient; all photographs are shuffled together, not within
@@ -38,24 +38,24 @@ class Sequential:
 
     Attributes:
         step_size: Length of a step in each pixel, on images in [0, 1].
-        passes: Times that all photographs are gone through.
+        epochs: Passes over all photographs.
     """
 
     step_size: float = 0.00025
-    passes: int = 1
+    epochs: int = 1
 
     takes_target: ClassVar[bool] = True
     threat_model: ClassVar[ThreatModel] = "T1"
 
     def __post_init__(self) -> None:
-        if not self.step_size > 0 or self.passes < 1:
+        if not self.step_size > 0 or self.epochs < 1:
             raise InputError(
-                "sequential needs step_size > 0 and passes >= 1, "
-                f"not {self.step_size} and {self.passes}."
+                "sequential needs step_size > 0 and epochs >= 1, "
+                f"not {self.step_size} and {self.epochs}."
             )
 
     def planned(self, n_photographs: int, n_classes: int, cost: int = 2) -> int:
-        return self.passes * n_photographs
+        return self.epochs * n_photographs
 
     def __call__(
         self,
@@ -69,7 +69,7 @@ class Sequential:
         clean = classifier.predict_all(photographs)
         delta = torch.zeros(1, *photographs.shape)
         seen = 0
-        for _ in range(self.passes):
+        for _ in range(self.epochs):
             for index in torch.randperm(len(photographs), generator=generator).tolist():
                 image = photographs.images(slice(index, index + 1))
                 attacked = (image + delta).requires_grad_()

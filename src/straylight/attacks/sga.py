@@ -1,4 +1,4 @@
-"""Stochastic gradient aggregation: many small steps ahead, one step of their mean."""
+"""Stochastic gradient aggregation: many small steps ahead, one step along their sum."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,15 +26,16 @@ class Sga:
               u_{j+1} = \mathrm{Proj}(u_j + \alpha\,\mathrm{sign}\,g_j), \quad
               \delta \leftarrow \mathrm{Proj}\bigl(\delta + \alpha\,\mathrm{sign} \sum_j g_j\bigr)
 
-    with :math:`\alpha = \epsilon / 10`.
+    with :math:`\alpha = \epsilon / 10`, :math:`\beta = 9` and the prediction without the perturbation
+    as :math:`y`. The code goes down the negative of this loss (`cross_entropy_loss`): the same step.
     Differs from the paper, which has L-infinity only: L2 steps go along the normalised gradient;
-    targeted, the cross-entropy to the target is lowered; images are clipped while crafting; a last
-    batch that is not full is used as well.
+    targeted, the cross-entropy to the target is lowered, without a bound; images are clipped while
+    crafting; a last batch that is not full is used as well.
 
     Attributes:
-        epochs: Times that all photographs are gone through.
+        epochs: Passes over all photographs.
         outer, inner: Images in a large and in a small batch.
-        rounds: Times that a large batch is gone through, in small batches drawn from it.
+        rounds: How often each image of a large batch is drawn on average, in small batches.
     """
 
     epochs: int = 20
@@ -80,18 +81,18 @@ class Sga:
                     batch = outer[torch.randint(len(outer), (self.inner,), generator=generator)]
                     ahead.requires_grad_()
                     images = photographs.images(batch)
-                    logits = classifier.attacked((images + ahead).clamp(0, 1), images)
+                    logits = classifier.attack_logits((images + ahead).clamp(0, 1), images)
                     loss = cross_entropy_loss(logits, clean[batch], target).mean()
                     (grad,) = torch.autograd.grad(loss, ahead)
-                    ahead = step(ahead.detach(), grad, ball)
+                    ahead = step_downhill(ahead.detach(), grad, ball)
                     total += grad
                     seen += self.inner
-                delta = step(delta, total, ball)
+                delta = step_downhill(delta, total, ball)
                 yield Snapshot(delta, seen)
 
 
-def step(delta: Delta, grad: Delta, ball: Ball) -> Delta:
-    """Go a tenth of the radius downhill: by sign (L-infinity) or along the gradient (L2)."""
+def step_downhill(delta: Delta, grad: Delta, ball: Ball) -> Delta:
+    """Return the perturbation a tenth of the radius downhill: by sign (L-infinity) or gradient (L2)."""
     if ball.norm == "linf":
         return ball.project(delta - ball.eps / 10 * grad.sign())
     return ball.project(delta - ball.eps / 10 * grad / grad.norm().clamp(min=1e-12))

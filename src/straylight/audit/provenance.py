@@ -1,4 +1,4 @@
-"""What an audit says of its parts: model, images, budget and machine."""
+"""Provenance: describe the model, images, budget and environment of an audit."""
 
 import hashlib
 import json
@@ -12,57 +12,62 @@ from typing import Any
 
 import torch
 
-from straylight.attacks.adaptation.adapt import Adaptation, Adapted
+from straylight.attacks.adaptation.adapt import Adaptation, AdaptedPhotographs
 from straylight.attacks.ball import Ball
+from straylight.audit.files import ADAPTED, EXAMPLES, PHOTOGRAPHS
+from straylight.audit.inputs import AuditInputs
+from straylight.audit.perturbation import Perturbation
 from straylight.audit.plan import Plan
-from straylight.audit.results import Budget, CohortInfo, ModelInfo, NaturalInfo, Perturbation
-from straylight.audit.unfinished import ADAPTED, EXAMPLES, PHOTOGRAPHS
-from straylight.cohort.load import Cohort
-from straylight.core.code_version import code, code_of, versions
-from straylight.core.errors import quoted
-from straylight.core.files import read_delta, write_array
-from straylight.core.tensors import LEVELS, as_received
+from straylight.audit.sections import (
+    AdaptedInfo,
+    BudgetInfo,
+    CohortInfo,
+    EnvironmentInfo,
+    ExamplesInfo,
+    ModelInfo,
+    NaturalInfo,
+)
+from straylight.cohort.identity import cohort_identity
+from straylight.core.array_files import write_array
+from straylight.core.code_version import code_versions, digest_class_source, package_versions
+from straylight.core.conventions import LEVELS
+from straylight.core.errors import quote_text
+from straylight.core.tensor_files import read_delta
+from straylight.core.tensors import quantize
 from straylight.data.images import ImageSet
-from straylight.evaluation.scoring import Clean
-from straylight.models.classifier import Classifier, Passes
-from straylight.training.identity import identity_of_classifier, identity_of_cohort
+from straylight.evaluation.scoring import CleanPredictions
+from straylight.models.classifier import Classifier
+from straylight.models.identity import classifier_identity
+from straylight.models.pass_counter import PassCounter
 
 N_EXAMPLES = 6
 LONGEST_SPEC = 2**12
 
 
-def fingerprint(
-    plan: Plan,
-    classifier: Classifier,
-    photographs: ImageSet,
-    cohort: Cohort,
-    *,
-    training: ImageSet | None = None,
-    public: Classifier | None = None,
-    keep_predictions: bool = False,
-) -> str:
-    """Digest of everything that determines an audit's figures on one machine."""
+def audit_fingerprint(plan: Plan, inputs: AuditInputs, *, keep_predictions: bool = False) -> str:
+    """Return the digest of everything that determines an audit's figures on one machine."""
+    training, public = inputs.training, inputs.public
     attacks = {type(method.attack) for method in (*plan.untargeted, *plan.targeted)}
     parts = {
         "plan": plan.settings(),
-        "attacks": code_of(*attacks),
-        "model": identity_of_classifier(classifier),
-        "natural": photographs.sha256,
-        "cohort": identity_of_cohort(cohort),
+        "attacks": digest_class_source(*attacks),
+        "model": classifier_identity(inputs.classifier),
+        "natural": inputs.photographs.sha256,
+        "cohort": cohort_identity(inputs.cohort),
         "training": None if training is None else training.sha256,
-        "public": None if public is None else identity_of_classifier(public),
+        "public": None if public is None else classifier_identity(public),
         "predictions": keep_predictions,
         "threads": torch.get_num_threads(),  # sums are rounded otherwise with another number
-        "code": code(),
+        "code": code_versions(),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def describe_model(classifier: Classifier) -> ModelInfo:
-    """Say what was audited."""
+    """Describe the audited classifier."""
     channels, height, width = classifier.shape
     return ModelInfo(
-        spec=quoted(classifier.spec, LONGEST_SPEC),
+        spec=quote_text(classifier.spec, LONGEST_SPEC),
         sha256=classifier.sha256,
         class_names=classifier.class_names,
         channels=channels,
@@ -73,15 +78,15 @@ def describe_model(classifier: Classifier) -> ModelInfo:
 
 
 def describe_natural(
-    photographs: ImageSet, folder: Path, adapted: dict[str, Any] | None
+    photographs: ImageSet, folder: Path, adapted: AdaptedInfo | None
 ) -> NaturalInfo:
-    """Describe what the attacks were made from, and keep a few photographs for the report."""
+    """Describe the photographs, and keep a few for the report."""
     sha256 = write_array(folder / PHOTOGRAPHS, photographs.pixels_at(slice(N_EXAMPLES)).numpy())
     return NaturalInfo(
-        spec=quoted(photographs.spec, LONGEST_SPEC),
+        spec=quote_text(photographs.spec, LONGEST_SPEC),
         n=len(photographs),
         sha256=photographs.sha256,
-        skipped=skipped(photographs),
+        skipped=_skipped_files(photographs),
         examples=PHOTOGRAPHS,
         adapted=adapted,
         examples_sha256=sha256,
@@ -91,34 +96,40 @@ def describe_natural(
 
 
 def describe_adapted(
-    found: Adapted, settings: Adaptation, passes: Passes, seconds: float, folder: Path
-) -> dict[str, Any]:
-    """Describe what was made of the photographs, and keep a few for the report."""
-    sha256 = write_array(folder / ADAPTED, found.images.pixels_at(slice(N_EXAMPLES)).numpy())
-    return {
-        "n": len(found.images),
-        "sha256": found.images.sha256,
-        "examples": ADAPTED,
-        "examples_sha256": sha256,
-        "statistic": found.statistic,
-        "distance_before": found.distance_before,
-        "distance_after": found.distance_after,
-        "style": found.style,
-        "settings": asdict(settings),
-        "n_forward": passes.forward,
-        "n_backward": passes.backward,
-        "seconds": seconds,
-    }
+    adapted: AdaptedPhotographs,
+    settings: Adaptation,
+    passes: PassCounter,
+    seconds: float,
+    folder: Path,
+) -> AdaptedInfo:
+    """Describe the adapted photographs, and keep a few for the report."""
+    sha256 = write_array(folder / ADAPTED, adapted.images.pixels_at(slice(N_EXAMPLES)).numpy())
+    return AdaptedInfo(
+        n=len(adapted.images),
+        sha256=adapted.images.sha256,
+        examples=ADAPTED,
+        examples_sha256=sha256,
+        statistic=adapted.statistic,
+        distance_before=adapted.distance_before,
+        distance_after=adapted.distance_after,
+        style=adapted.style,
+        settings=asdict(settings),
+        n_forward=passes.forward,
+        n_backward=passes.backward,
+        seconds=seconds,
+    )
 
 
-def describe_cohort(clean: Clean, note: str, examples: dict[str, Any] | None) -> CohortInfo:
-    """Say what the audit was scored on."""
+def describe_cohort(
+    clean: CleanPredictions, note: str, examples: ExamplesInfo | None
+) -> CohortInfo:
+    """Describe the medical images."""
     images = clean.cohort.images
     return CohortInfo(
-        spec=quoted(images.spec, LONGEST_SPEC),
+        spec=quote_text(images.spec, LONGEST_SPEC),
         n=len(images),
         sha256=images.sha256,
-        skipped=skipped(images),
+        skipped=_skipped_files(images),
         class_names=clean.cohort.class_names,
         clean_confusion=clean.confusion,
         note=note,
@@ -128,48 +139,50 @@ def describe_cohort(clean: Clean, note: str, examples: dict[str, Any] | None) ->
 
 
 def keep_examples(
-    clean: Clean, classifier: Classifier, attack: Perturbation, folder: Path
-) -> dict[str, Any]:
-    """Keep the first images of each class, with what the classifier says before and under `attack`."""
+    clean: CleanPredictions, classifier: Classifier, attack: Perturbation, folder: Path
+) -> ExamplesInfo:
+    """Keep the first images of each class, with their predictions without and under `attack`."""
     images, names = clean.cohort.images, clean.cohort.class_names
     share = -(-N_EXAMPLES // len(names))
     members = [(clean.cohort.labels == c).nonzero().flatten()[:share] for c in range(len(names))]
     chosen = torch.cat(members)[:N_EXAMPLES]
     sha256 = write_array(folder / EXAMPLES, images.pixels_at(chosen).numpy())
     delta = read_delta(folder / attack.file, attack.sha256)
-    attacked = classifier.predict(as_received(images.images(chosen) + delta))
-    return {
-        "file": EXAMPLES,
-        "sha256": sha256,
-        "perturbation": attack.name,
-        "labels": [names[c] for c in clean.cohort.labels[chosen].tolist()],
-        "clean": [names[c] for c in clean.predictions[chosen].tolist()],
-        "attacked": [names[c] for c in attacked.tolist()],
-    }
+    attacked = classifier.predict(quantize(images.images(chosen) + delta))
+    return ExamplesInfo(
+        file=EXAMPLES,
+        sha256=sha256,
+        perturbation=attack.name,
+        labels=tuple(names[c] for c in clean.cohort.labels[chosen].tolist()),
+        clean=tuple(names[c] for c in clean.predictions[chosen].tolist()),
+        attacked=tuple(names[c] for c in attacked.tolist()),
+    )
 
 
-def describe_budget(plan: Plan, ball: Ball, classifier: Classifier) -> Budget:
-    """Say how large a perturbation may be."""
+def describe_budget(plan: Plan, ball: Ball, classifier: Classifier) -> BudgetInfo:
+    """Describe how large a perturbation may be."""
     spread = math.sqrt(math.prod(classifier.shape)) if ball.norm == "l2" else 1.0
-    return Budget(ball.norm, plan.zeta, ball.eps, ball.eps / spread * LEVELS)
+    return BudgetInfo(ball.norm, plan.zeta, ball.eps, ball.eps / spread * LEVELS)
 
 
-def describe_environment(command: str, fingerprint: str) -> dict[str, Any]:
-    """Describe what the figures were made with."""
-    return versions() | {
-        "python": platform.python_version(),
-        "platform": platform.system() + " " + platform.machine(),
-        "device": "cpu",
-        "threads": torch.get_num_threads(),
-        "peak_memory_mib": peak_memory(),
-        "command": command,
-        "fingerprint": fingerprint,
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
+def describe_environment(command: str, fingerprint: str) -> EnvironmentInfo:
+    """Describe the versions and the machine that the figures were made with."""
+    versions: dict[str, Any] = {**package_versions()}
+    return EnvironmentInfo(
+        **versions,
+        python=platform.python_version(),
+        platform=platform.system() + " " + platform.machine(),
+        device="cpu",
+        threads=torch.get_num_threads(),
+        peak_memory_mib=_peak_memory_mib(),
+        command=command,
+        fingerprint=fingerprint,
+        date=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
 
 
-def peak_memory() -> int | None:
-    """Largest memory of this process so far in MiB, where the system tells it (not on Windows)."""
+def _peak_memory_mib() -> int | None:
+    """Return the peak memory of this process in MiB, or None on Windows, which does not report it."""
     if sys.platform == "win32":
         return None
     import resource
@@ -178,6 +191,6 @@ def peak_memory() -> int | None:
     return peak // (2**20 if sys.platform == "darwin" else 2**10)
 
 
-def skipped(images: ImageSet) -> tuple[dict[str, Any], ...]:
-    """Return the files that were left out, as plain data."""
+def _skipped_files(images: ImageSet) -> tuple[dict[str, Any], ...]:
+    """Return the files that were skipped, as JSON."""
     return tuple(asdict(item) for item in images.skipped)

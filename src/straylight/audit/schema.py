@@ -1,4 +1,4 @@
-"""The published form of `audit.json`, and what a schema cannot say."""
+"""The published JSON Schema of `audit.json`, and a fast validation by it."""
 
 import json
 from collections.abc import Iterator
@@ -8,20 +8,20 @@ from typing import Any
 
 from jsonschema import ValidationError
 
-from straylight.core.errors import quoted
+from straylight.core.errors import quote_text
+from straylight.core.json_schema import check_free_json, check_json_schema
 from straylight.core.limits import LARGEST_SIDE
-from straylight.core.strict_json import check_follows, check_free_form
 
 SCHEMA = "straylight.audit/1"
 MOST_IMAGES = 2**53 - 1
 MOST_PIXELS = LARGEST_SIDE**2
 MOST_SKIPPED = 1_000_000
 MOST_PERTURBATIONS = 2048
-MOST_CLASSES = 4096  # whose tables fit into a file that is read
+MOST_CLASSES = 4096  # more would not fit into a file of the largest size
 MOST_POINTS = 1024  # of a curve
 LONGEST_NAME = 4096
 LARGEST_NUMBER = 1e300
-BULKY = ("confusion", "transitions", "curve", "recalls")  # long lists of a perturbation
+_LONG_LISTS = ("confusion", "transitions", "curve", "recalls")  # long lists of a perturbation
 COUNTS = ("images_seen", "model_passes", "n_fooled")  # of a point of a curve
 
 Json = dict[str, Any]
@@ -39,14 +39,14 @@ def json_schema() -> Json:
 def check_form(data: Any) -> None:  # noqa: ANN401
     """Check that data follow the published schema.
 
-    Long lists (tables, files left out, curves) are checked here, a thousand times as fast as by the
+    Long lists (tables, skipped files, curves) are checked here, a thousand times faster than by the
     general validator, which then gets the data without them.
 
     Raises:
         jsonschema.ValidationError: If not.
     """
     if not isinstance(data, dict):
-        check_follows(data, json_schema())
+        check_json_schema(data, json_schema())
         return
     lighter = dict(data)
     for part in ("natural", "cohort", "model"):
@@ -57,17 +57,17 @@ def check_form(data: Any) -> None:  # noqa: ANN401
         if len(perturbations) > MOST_PERTURBATIONS:
             raise ValidationError("it has too many items", path=("perturbations",))
         lighter["perturbations"] = [dict(p) if isinstance(p, dict) else p for p in perturbations]
-    check_classes(lighter)
-    for place, owner in bulky(lighter):
-        check_bulk(owner[str(place[-1])], place)
+    _check_class_count(lighter)
+    for place, owner in _long_lists(lighter):
+        _check_long_list(owner[str(place[-1])], place)
         owner[str(place[-1])] = []
-    check_follows(lighter, json_schema())
-    for place, value in free(lighter):
-        check_free_form(value, place)
+    check_json_schema(lighter, json_schema())
+    for place, value in _free_parts(lighter):
+        check_free_json(value, place)
 
 
-def bulky(data: Json) -> Iterator[tuple[Place, Json]]:
-    """Yield the long lists of an audit: the place of each, and the object that it stands in."""
+def _long_lists(data: Json) -> Iterator[tuple[Place, Json]]:
+    """Yield the long lists of an audit: the path of each, and the object that contains it."""
     places = [("natural", "skipped"), ("cohort", "skipped"), ("cohort", "clean_confusion")]
     for part, name in places:
         owner = data.get(part)
@@ -75,13 +75,13 @@ def bulky(data: Json) -> Iterator[tuple[Place, Json]]:
             yield (part, name), owner
     perturbations = data.get("perturbations")
     for number, owner in enumerate(perturbations if isinstance(perturbations, list) else ()):
-        for name in BULKY:
+        for name in _LONG_LISTS:
             if isinstance(owner, dict) and isinstance(owner.get(name), list):
                 yield ("perturbations", number, name), owner
 
 
-def check_classes(data: Json) -> None:
-    """Check that there are no more classes than tables can be read of.
+def _check_class_count(data: Json) -> None:
+    """Check that there are not too many classes.
 
     Raises:
         jsonschema.ValidationError: If there are.
@@ -93,8 +93,8 @@ def check_classes(data: Json) -> None:
             raise ValidationError(f"it has {len(found):,} classes", path=(part, name))
 
 
-def check_perturbation(item: Any, *needed: str) -> None:  # noqa: ANN401
-    """Check one perturbation by the published schema; `needed` are fields that it must have as well.
+def check_perturbation_form(item: Any, *needed: str) -> None:  # noqa: ANN401
+    """Check one perturbation by the published schema; `needed` are optional fields that it must have.
 
     Raises:
         jsonschema.ValidationError: If it does not follow.
@@ -102,39 +102,39 @@ def check_perturbation(item: Any, *needed: str) -> None:  # noqa: ANN401
     form = json_schema()["properties"]["perturbations"]["items"]
     form = form | {"required": [*form["required"], *needed]}
     lighter = dict(item) if isinstance(item, dict) else item
-    for name in BULKY:
+    for name in _LONG_LISTS:
         if isinstance(lighter, dict) and isinstance(lighter.get(name), list):
-            check_bulk(lighter[name], (name,))
+            _check_long_list(lighter[name], (name,))
             lighter[name] = []
-    check_follows(lighter, form)
+    check_json_schema(lighter, form)
 
 
-def check_bulk(items: list[Any], place: Place) -> None:
-    """Check a long list: files with reasons, points of a curve, rates, or rows of counts.
+def _check_long_list(items: list[Any], place: Place) -> None:
+    """Check a long list: skipped files, points of a curve, rates, or rows of counts.
 
     Raises:
-        jsonschema.ValidationError: If an item is something else, or there are too many.
+        jsonschema.ValidationError: If an item is invalid, or there are too many.
     """
     first, form, most = {
-        "skipped": (first_no_file, "a file with its reason", MOST_SKIPPED),
-        "curve": (first_no_point, "a point of a curve", MOST_POINTS),
-        "recalls": (first_no_rate, "a rate", MOST_CLASSES),
-    }.get(str(place[-1]), (first_no_row, "a row of counts", MOST_CLASSES))
+        "skipped": (_first_bad_file, "a file with its reason", MOST_SKIPPED),
+        "curve": (_first_bad_point, "a point of a curve", MOST_POINTS),
+        "recalls": (_first_bad_rate, "a rate", MOST_CLASSES),
+    }.get(str(place[-1]), (_first_bad_row, "a row of counts", MOST_CLASSES))
     if len(items) > most:
         raise ValidationError(f"it has {len(items):,} items", path=place)
     wrong = first(items)
     if wrong is not None:
-        raise ValidationError(f"{quoted(items[wrong])} is not {form}", path=(*place, wrong))
+        raise ValidationError(f"{quote_text(items[wrong])} is not {form}", path=(*place, wrong))
 
 
-def first_no_rate(items: list[Any]) -> int | None:
-    """Return the place of the first item that is not a number from 0 to 1."""
+def _first_bad_rate(items: list[Any]) -> int | None:
+    """Return the index of the first item that is not a number from 0 to 1, or None."""
     rates = (type(item) in (int, float) and 0 <= item <= 1 for item in items)
     return next((number for number, right in enumerate(rates) if not right), None)
 
 
-def first_no_point(items: list[Any]) -> int | None:
-    """Return the place of the first item that is not a point of a curve."""
+def _first_bad_point(items: list[Any]) -> int | None:
+    """Return the index of the first item that is not a point of a curve, or None."""
     points = (
         type(item) is dict
         and item.keys() == {*COUNTS, "seconds"}
@@ -146,8 +146,8 @@ def first_no_point(items: list[Any]) -> int | None:
     return next((number for number, right in enumerate(points) if not right), None)
 
 
-def first_no_file(items: list[Any]) -> int | None:
-    """Return the place of the first item that is not a file that was left out, and why."""
+def _first_bad_file(items: list[Any]) -> int | None:
+    """Return the index of the first item that is not a skipped file with its reason, or None."""
     texts = (
         type(item) is dict
         and item.keys() == {"file", "reason"}
@@ -159,8 +159,8 @@ def first_no_file(items: list[Any]) -> int | None:
     return next((number for number, right in enumerate(texts) if not right), None)
 
 
-def first_no_row(items: list[Any]) -> int | None:
-    """Return the place of the first item that is not a row of a table of counts."""
+def _first_bad_row(items: list[Any]) -> int | None:
+    """Return the index of the first item that is not a row of counts, or None."""
     rows = (
         type(item) is list
         and {int}.issuperset(map(type, item))
@@ -171,75 +171,10 @@ def first_no_row(items: list[Any]) -> int | None:
     return next((number for number, right in enumerate(rows) if not right), None)
 
 
-def free(data: Json) -> Iterator[tuple[Place, Any]]:
-    """Yield the parts of an audit whose form is free."""
+def _free_parts(data: Json) -> Iterator[tuple[Place, Any]]:
+    """Yield the parts of an audit that may be any JSON, with their paths."""
     yield ("environment",), data["environment"]
     yield ("model", "card"), data["model"]["card"]
     yield ("natural", "adapted"), data["natural"]["adapted"]
     for number, item in enumerate(data["perturbations"]):
         yield ("perturbations", number, "method"), item["method"]
-
-
-def check_consistent(data: Json) -> None:
-    """Check that tables fit the classes, the number of images and each other, and so do names.
-
-    Raises:
-        ValueError: If not; the message says where.
-    """
-    classes, n = data["model"]["class_names"], data["cohort"]["n"]
-    tables = {"cohort/clean_confusion": data["cohort"]["clean_confusion"]}
-    for number, item in enumerate(data["perturbations"]):
-        where = f"perturbations/{number}"
-        tables[f"{where}/confusion"] = item["confusion"]
-        tables[f"{where}/transitions"] = item["transitions"]
-        if item["target"] is not None and item["target"] not in classes:
-            raise ValueError(f"{where}/target is not a class")
-        if item["n_fooled_raw"] > n:
-            raise ValueError(f"{where}/n_fooled_raw exceeds the {n} images")
-        if any(point["n_fooled"] > n for point in item["curve"]):
-            raise ValueError(f"{where}/curve exceeds the {n} images")
-    if data["model"]["height"] * data["model"]["width"] > MOST_PIXELS:
-        raise ValueError("model/height and width are those of no image that is audited")
-    for where, table in tables.items():
-        if len(table) != len(classes) or any(len(row) != len(classes) for row in table):
-            raise ValueError(f"{where} is not {len(classes)} x {len(classes)}")
-        if sum(map(sum, table)) != n:
-            raise ValueError(f"{where} does not count {n} images")
-    if data["cohort"]["class_names"] != classes:
-        raise ValueError("cohort/class_names differ from the model's")
-    check_margins(data)
-    natural = data["natural"]
-    if (natural.get("n_distinct") or 0) > natural["n"]:
-        raise ValueError("natural/n_distinct exceeds natural/n")
-
-
-def check_margins(data: Json) -> None:
-    """Check that every table counts the same images: by true class, and by clean prediction.
-
-    Raises:
-        ValueError: If not; the message says where.
-    """
-    clean = data["cohort"]["clean_confusion"]
-    true, predicted = by_row(clean), by_column(clean)
-    for number, item in enumerate(data["perturbations"]):
-        where, confusion, transitions = (
-            f"perturbations/{number}",
-            item["confusion"],
-            item["transitions"],
-        )
-        if by_row(confusion) != true:
-            raise ValueError(f"{where}/confusion counts other images of each class than the cohort")
-        if by_row(transitions) != predicted:
-            raise ValueError(f"{where}/transitions starts from other predictions than the cohort's")
-        if by_column(transitions) != by_column(confusion):
-            raise ValueError(f"{where}/transitions and confusion end in different predictions")
-
-
-def by_row(table: list[list[int]]) -> list[int]:
-    """Sum each row."""
-    return [sum(row) for row in table]
-
-
-def by_column(table: list[list[int]]) -> list[int]:
-    """Sum each column."""
-    return [sum(column) for column in zip(*table, strict=True)]

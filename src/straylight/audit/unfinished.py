@@ -1,143 +1,151 @@
-"""The finished perturbations of an unfinished audit, so that a killed one can go on."""
+"""Completed perturbations of an interrupted audit, used to resume it."""
 
-import re
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import torch
 
-from straylight.audit.results import Audit, Perturbation
-from straylight.audit.schema import Json, check_perturbation
-from straylight.audit.storage import AUDIT_FILE
-from straylight.core.bounded_read import digest_of_file, read_bounded
-from straylight.core.errors import InputError, quoted, reason_of
-from straylight.core.files import make_folder, make_inner_folder, sweep, write_text
-from straylight.core.strict_json import misfit, sealed, unsealed
+from straylight.audit.files import (
+    AUDIT_FILE,
+    EXAMPLES,
+    PERTURBATIONS,
+    PREDICTIONS,
+    REPORT,
+    UNFINISHED_FILE,
+    clear_audit,
+    holds_finished_audit,
+    path_exists,
+    remove_file,
+)
+from straylight.audit.perturbation import Perturbation
+from straylight.audit.results import Audit
+from straylight.audit.schema import Json, check_perturbation_form
+from straylight.core.bounded_read import read_bounded, sha256_of_file
+from straylight.core.errors import InputError, quote_text, reason_of
+from straylight.core.files import make_folder, make_inner_folder, remove_partial_files, write_text
+from straylight.core.json_schema import format_schema_error
+from straylight.core.strict_json import parse_sealed_json, seal_json
 
-LEDGER_FILE = "unfinished.json"
-PERTURBATIONS, PREDICTIONS = "perturbations", "predictions"
-EXAMPLES, PHOTOGRAPHS, ADAPTED = "examples.npy", "photographs.npy", "adapted.npy"
-REPORT = "report.html"
-OWN_ARRAY = re.compile(r"([0-9]{2,}-[a-z0-9-]*|clean)\.npy")  # in perturbations and predictions
-LARGEST = 2**27  # bytes of a ledger: what `check_room` lets begin fits
+# Bytes of unfinished.json: an audit that `check_audit_size` accepts fits.
+LARGEST_UNFINISHED = 2**27
 FORCE = "replace it with force (--force), or give another folder (--out)"
 
 
-class Ledger:
-    """Perturbations finished so far in a folder.
+class UnfinishedAudit:
+    """The perturbations that are complete in a folder, recorded in `unfinished.json`.
 
-    An audit is finished when `audit.json` is there and the ledger is not: what lies between, such as
-    its report, is made again by the same call.
+    An audit is finished when `audit.json` exists and `unfinished.json` does not. If a process is killed
+    between the two, the same call makes what is missing, such as the report.
 
     Args:
         folder: The audit's output folder.
         fingerprint: Digest of everything that determines the figures.
         class_names: The classifier's.
-        force: Throw away an audit, finished or not, that is in the way.
+        force: Replace an existing audit, finished or not.
 
     Raises:
         InputError: If the folder cannot be written, or holds a finished audit, or an unfinished one
-            of other settings, and `force` is not set.
+            with other settings, and `force` is not set.
     """
 
     def __init__(
         self, folder: Path, fingerprint: str, class_names: tuple[str, ...], *, force: bool
     ) -> None:
         self.folder, self.fingerprint, self.class_names = folder, fingerprint, class_names
-        self.path = folder / LEDGER_FILE
-        self.finished: list[Perturbation] = []
+        self.path = folder / UNFINISHED_FILE
+        self.perturbations: list[Perturbation] = []
         self.audit_sha256 = ""
-        self.in_the_way = occupied(folder, force=force)
+        self.replaces_audit = holds_finished_audit(folder, force=force)
         make_folder(folder)
-        if is_there(self.path) and not self.in_the_way:
+        if path_exists(self.path) and not self.replaces_audit:
             self._resume(force=force)
 
     def _resume(self, *, force: bool) -> None:
         try:
-            fingerprint, found, written = read_ledger(self.path)
+            fingerprint, perturbations, audit_sha256 = read_unfinished(self.path)
         except InputError:
             if not force:
                 raise
-            self.in_the_way = True
+            self.replaces_audit = True
             return
         if fingerprint == self.fingerprint:
-            self.finished = [item for item in found if self._is_whole(item)]
-            self.audit_sha256 = written
+            self.perturbations = [item for item in perturbations if self._has_intact_file(item)]
+            self.audit_sha256 = audit_sha256
         elif not force:
-            held = "an audit" if is_there(self.folder / AUDIT_FILE) else "an unfinished audit"
+            held = "an audit" if path_exists(self.folder / AUDIT_FILE) else "an unfinished audit"
             raise InputError(
                 f"{self.folder} holds {held} with other settings, images, code or number of threads (here "
                 f"{torch.get_num_threads()}): {FORCE}."
             )
         else:
-            self.in_the_way = True
+            self.replaces_audit = True
 
-    def _is_whole(self, item: Perturbation) -> bool:
-        """Check a perturbation's file by its digest: one that is lost or altered is made again."""
+    def _has_intact_file(self, item: Perturbation) -> bool:
+        """Return whether a perturbation's file has its digest: otherwise it is recomputed."""
         try:
-            return digest_of_file(self.folder / item.file) == item.sha256
+            return sha256_of_file(self.folder / item.file) == item.sha256
         except OSError:
             return False
 
-    def open(self, *, show_images: bool) -> None:
-        """Throw away what is in the way, and begin. Until then nothing is removed or written.
+    def start(self, *, show_images: bool) -> None:
+        """Prepare the folder; before this call nothing is removed or written.
 
         Args:
-            show_images: Images of the cohort may be kept; if not, those that a killed audit kept go.
+            show_images: Images of the cohort may be kept; if not, those that a killed audit kept are
+                removed.
         """
-        if self.in_the_way:
-            clear(self.folder)
-        elif is_there(self.path) and not show_images:
+        if self.replaces_audit:
+            clear_audit(self.folder)
+        elif path_exists(self.path) and not show_images:
             for name in (EXAMPLES, REPORT):
-                remove(self.folder / name)
+                remove_file(self.folder / name)
         make_inner_folder(self.folder / PERTURBATIONS)
         for folder in (self.folder, self.folder / PERTURBATIONS, self.folder / PREDICTIONS):
-            sweep(folder)
+            remove_partial_files(folder)
 
-    def holds(self, audit: Audit) -> bool:
-        """Report whether an audit is the one that was written here, with these very perturbations."""
+    def matches(self, audit: Audit) -> bool:
+        """Return whether an audit is the one written here, with exactly these perturbations."""
         try:
-            same = digest_of_file(self.folder / AUDIT_FILE) == self.audit_sha256
+            same = sha256_of_file(self.folder / AUDIT_FILE) == self.audit_sha256
         except OSError:
             return False
-        known = {item.name: item for item in self.finished}
-        return same and all(known.get(item.name) == item for item in audit.perturbations)
+        by_name = {item.name: item for item in self.perturbations}
+        return same and all(by_name.get(item.name) == item for item in audit.perturbations)
 
     def find(self, name: str) -> Perturbation | None:
-        """Return the finished perturbation of that name, if there is one."""
-        return next((item for item in self.finished if item.name == name), None)
+        """Return the complete perturbation of that name, or None."""
+        return next((item for item in self.perturbations if item.name == name), None)
 
     def next_number(self) -> int:
-        """Return the least number that no file has: one that is made again gets its own back."""
-        used = {Path(item.file).name.partition("-")[0] for item in self.finished}
+        """Return the lowest unused file number: a recomputed perturbation gets its old one again."""
+        used = {Path(item.file).name.partition("-")[0] for item in self.perturbations}
         return next(n for n in range(len(used) + 1) if f"{n:02d}" not in used)
 
     def add(self, perturbation: Perturbation) -> None:
         """Record a perturbation whose file is written."""
-        self.finished.append(perturbation)
+        self.perturbations.append(perturbation)
         self._write({})
 
-    def enter_audit(self) -> None:
-        """Record the digest of the `audit.json` that has been written: no other is taken for it."""
+    def record_audit(self) -> None:
+        """Record the digest of the `audit.json` that has been written, to recognise it after a kill."""
         if self.path.exists():  # not if another process has finished the same audit
-            self.audit_sha256 = digest_of_file(self.folder / AUDIT_FILE)
+            self.audit_sha256 = sha256_of_file(self.folder / AUDIT_FILE)
             self._write({"audit": self.audit_sha256})
 
     def _write(self, more: Json) -> None:
-        """Write the ledger, whole or not at all."""
-        items = [item.to_json(self.class_names) for item in self.finished]
+        """Write `unfinished.json` atomically."""
+        items = [item.to_json(self.class_names) for item in self.perturbations]
         content = {"fingerprint": self.fingerprint, "perturbations": items}
-        write_text(self.path, sealed(content | more))
+        write_text(self.path, seal_json(content | more))
 
     def close(self) -> None:
-        """Forget the ledger: the audit is written."""
-        remove(self.path)
+        """Remove `unfinished.json`: the audit is finished."""
+        remove_file(self.path)
 
 
-def read_ledger(path: Path) -> tuple[str, list[Perturbation], str]:
-    """Read a ledger, which must be, to the bit, what was written.
+def read_unfinished(path: Path) -> tuple[str, list[Perturbation], str]:
+    """Read `unfinished.json`, which must be bit-identical to what was written.
 
     Returns:
         Its fingerprint, its perturbations, and the digest of `audit.json` if that is written.
@@ -146,70 +154,21 @@ def read_ledger(path: Path) -> tuple[str, list[Perturbation], str]:
         InputError: If it is anything else.
     """
     try:
-        data = unsealed(read_bounded(path, LARGEST).decode("utf-8"))
-        items = [as_perturbation(item) for item in data["perturbations"]]
+        data = parse_sealed_json(read_bounded(path, LARGEST_UNFINISHED).decode("utf-8"))
+        items = [_parse_perturbation(item) for item in data["perturbations"]]
         return str(data["fingerprint"]), items, str(data.get("audit", ""))
     except jsonschema.ValidationError as error:
-        reason = f"it is wrong {misfit(error)}"
+        reason = f"it is wrong {format_schema_error(error)}"
     except (OSError, ValueError, TypeError, LookupError) as error:
         reason = reason_of(error)
-    raise InputError(f"{path} is broken ({quoted(reason, 200)}): {FORCE}.")
+    raise InputError(f"{path} is broken ({quote_text(reason, 200)}): {FORCE}.")
 
 
-def as_perturbation(item: Any) -> Perturbation:  # noqa: ANN401
-    """Return a perturbation of a ledger, which says the digest of its file.
+def _parse_perturbation(item: Any) -> Perturbation:  # noqa: ANN401
+    """Parse one perturbation, which must have the digest of its file.
 
     Raises:
         jsonschema.ValidationError: If it does not follow the schema of `audit.json`.
     """
-    check_perturbation(item, "sha256")
+    check_perturbation_form(item, "sha256")
     return Perturbation.from_json(item)
-
-
-def occupied(folder: Path, *, force: bool) -> bool:
-    """Report whether `folder` holds a finished audit, which only `force` may replace."""
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder} is a file: give a folder (--out).")
-    found = is_there(folder / AUDIT_FILE) and not is_there(folder / LEDGER_FILE)
-    if found and not force:
-        raise InputError(
-            f"{folder} already holds an audit: use --force to replace it, or give another folder (--out)."
-        )
-    return found
-
-
-def is_there(path: Path) -> bool:
-    """Report whether anything stands at a path, be it a link that leads nowhere."""
-    return path.is_symlink() or path.exists()
-
-
-def clear(folder: Path) -> None:
-    """Remove what an audit writes, by its names, and nothing else; of links, not what they lead to."""
-    for name in (AUDIT_FILE, LEDGER_FILE, EXAMPLES, PHOTOGRAPHS, ADAPTED, REPORT):
-        remove(folder / name)
-    for name in (PERTURBATIONS, PREDICTIONS):
-        inner = folder / name
-        if inner.is_symlink():
-            remove(inner)
-        elif inner.is_dir():
-            for path in inner.iterdir():
-                if OWN_ARRAY.fullmatch(path.name) and (path.is_symlink() or path.is_file()):
-                    remove(path)
-            sweep(inner)
-            with suppress(OSError):  # it holds something of somebody else's
-                inner.rmdir()
-    sweep(folder)
-
-
-def remove(path: Path) -> None:
-    """Remove a file or a link, if it is there.
-
-    Raises:
-        InputError: If it cannot be removed.
-    """
-    try:
-        path.unlink(missing_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be removed ({reason_of(error)}): give another folder (--out)."
-        ) from error

@@ -1,29 +1,34 @@
 """`straylight attacks`."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-
-from straylight.attacks.catalogue import ATTACKS, CONTROLS
 from straylight.cli.output import print_json
-from straylight.core.progress import say
 
-OWN = "One of your own is python:MODULE:CLASS, such as --method python:mine:Own:steps=50 (docs/attacks.md)."
+if TYPE_CHECKING:
+    import rich.console
+
+OWN = (
+    "Your own attack is python:MODULE:CLASS, such as --method python:mine:Own:steps=50 "
+    "(docs/own-attack.md)."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class AttacksCommand:
-    """List the attacks and controls, their settings and their papers.
+    """List the attacks and controls with their settings and papers.
 
     For example:
       straylight attacks
     """
 
     json: bool = False
-    """Print the catalogue as JSON."""
+    """Print the list as JSON."""
 
-    def run(self, out: Console, err: Console) -> None:
+    def run(self, out: "rich.console.Console", err: "rich.console.Console") -> None:
+        from straylight.attacks.catalogue import ATTACKS, CONTROLS
+        from straylight.core.progress import print_plain
+
         entries: list[dict[str, Any]] = [
             {
                 "name": name,
@@ -43,8 +48,8 @@ class AttacksCommand:
         for entry in entries:
             settings = ",".join(f"{key}={value}" for key, value in entry["settings"].items())
             out.print(f"[bold]{entry['name']}[/bold]  {entry['role']}, {entry['threat_model']}")
-            say(out, f"  {entry['summary']}")
+            print_plain(out, f"  {entry['summary']}")
             if settings:
-                say(out, f"  {entry['name']}:{settings}")
-            say(out, f"  {entry['paper']}, {entry['url']}")
-        say(out, OWN)
+                print_plain(out, f"  {entry['name']}:{settings}")
+            print_plain(out, f"  {entry['paper']}, {entry['url']}")
+        print_plain(out, OWN)

@@ -2,49 +2,43 @@
 
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
-import torch
 import tyro
-from rich.console import Console
 
-from straylight.attacks.adaptation.adapt import Adaptation
-from straylight.audit.plan import DEFAULT_METHODS, Plan, jobs, name_of
-from straylight.audit.run import run
-from straylight.audit.unfinished import REPORT, occupied
-from straylight.cli.options import Subject
-from straylight.cli.output import command_line, show
-from straylight.core.checks import folder_of
-from straylight.core.errors import InputError, quoted
-from straylight.core.norms import Norm
-from straylight.core.progress import progress
-from straylight.core.settings import parse_settings
-from straylight.core.tensors import LEVELS
-from straylight.data.images import ImageSet
-from straylight.data.photographs.load import load_natural
-from straylight.models.classifier import Classifier
-from straylight.report.render import write_report
-from straylight.training.finetune import public_network
+from straylight.cli.options import ModelAndCohortOptions
+from straylight.cli.output import command_line
+from straylight.core.checks import check_folder
+from straylight.core.conventions import LEVELS, Norm
+from straylight.core.errors import InputError, quote_text
+
+if TYPE_CHECKING:
+    import rich.console
 
 ALL = "all"
-FLOAT, INT, STR = (
-    tyro.conf.arg(metavar=kind, help_behavior_hint="") for kind in ("FLOAT", "INT", "STR")
-)
-N_TRAINING = 1000
+DEFAULT_METHODS = ("auto", "gradient", "sequential")  # those of `Plan`
+FLOAT, STR = (tyro.conf.arg(metavar=kind, help_behavior_hint="") for kind in ("FLOAT", "STR"))
+ADAPTATION = "n=3000,steps=120,batch_size=24,layers=20,smallest_crop=0.15,mix=0.5,alignment=256"
+
+
+def _default_hint(default: str, metavar: str | None = None) -> object:
+    """Describe an option whose default is not a value that can be typed."""
+    return tyro.conf.arg(metavar=metavar, help_behavior_hint=f"(default: {default})")
 
 
 @dataclass(frozen=True, kw_only=True)
-class AuditCommand(Subject):
-    """Attack a classifier with perturbations made from photographs, and score them on its images.
+class AuditCommand(ModelAndCohortOptions):
+    """Attack a classifier with perturbations made from photographs, and score them on medical images.
 
-    A method is an attack of 'straylight attacks', and what it learns on:
-      auto                the strongest: every class and none tried, on adapted photographs
-      gradient            photographs as they are
-      gradient@adapted    photographs made to look like the classifier's own images, by its statistics
-      gradient@medical    an upper bound: medical images of --training
-      auto:passes=25000   with a setting
-      python:mine:Own     a class Own of mine.py, which is run (see docs/attacks.md)
+    A method is an attack (see 'straylight attacks') and the images that it learns on:
+      auto                       the strongest: tries each class and none, on adapted photographs
+      gradient                   photographs as they are
+      gradient@adapted           photographs adapted to the statistics stored in the classifier
+      gradient@medical           an upper bound: the medical images of --training
+      auto:image_passes=25000    with a setting
+      python:mine:Own            the class Own of mine.py, which is executed (see docs/own-attack.md)
 
     For example:
       straylight audit --model models/skin --natural photos/ --cohort skin/test.csv
@@ -52,128 +46,143 @@ class AuditCommand(Subject):
     """
 
     natural: str
-    """The attacker's photographs: a folder (any depth), .zip, .tar, several ('shards/{000..009}.tar'),
-    .npy, .npz, hf:NAME_OR_FOLDER:SPLIT, builtin:photos; drawn as in the paper: imagenet:FOLDER or
-    openimages:FOLDER. Drawings, where there are none: builtin:noise, builtin:jigsaw,
-    builtin:dead-leaves."""
+    """The attacker's photographs. One of:
+    - a folder (searched at any depth), .zip or .tar
+    - several archives, such as 'shards/{000..009}.tar'
+    - FILE.npy or FILE.npz
+    - hf:NAME_OR_FOLDER:SPLIT
+    - builtin:photos
+    - imagenet:FOLDER or openimages:FOLDER, drawn as in the paper
+    - drawings instead of photographs: builtin:noise, builtin:jigsaw, builtin:dead-leaves"""
     out: Path
-    """Folder for audit.json, the perturbations and report.html; a killed audit there goes on."""
+    """Folder for audit.json, the perturbations and report.html; an interrupted audit resumes there."""
     norm: Norm = "l2"
-    """Norm that the perturbation is bounded in."""
+    """Norm that bounds the perturbation."""
     zeta: Annotated[str | None, FLOAT] = None
     """Budget as a share of the mean norm of the medical images: 0.02, or 2%."""
     eps: Annotated[str | None, FLOAT] = None
-    """Budget on images in [0, 1], instead of --zeta, such as 8/255."""
+    """Budget for images in [0, 1], instead of --zeta, such as 8/255."""
     eps_levels: Annotated[str | None, FLOAT] = None
-    """Budget in grey levels of 0..255, instead of --zeta: '--norm linf --eps-levels 8'."""
-    method: tuple[str, ...] = tuple(map(name_of, DEFAULT_METHODS))
-    """Attacks, as NAME[@SOURCE][:SETTING=VALUE,...]; one of your own is python:MODULE:CLASS."""
-    target: tuple[str, ...] = ()
+    """Budget in grey levels (0 to 255), instead of --zeta: '--norm linf --eps-levels 8'."""
+    method: tuple[str, ...] = DEFAULT_METHODS
+    """Methods, as NAME[@SOURCE][:SETTING=VALUE,...] or python:MODULE:CLASS."""
+    target: Annotated[tuple[str, ...], _default_hint("none")] = ()
     """Classes to make targeted perturbations for, or 'all'."""
-    targeted_method: tuple[str, ...] = ()
-    """Attacks to aim at the targets (default: those of --method)."""
-    photographs: Annotated[int | None, INT] = None
-    """How many photographs to use (default: all; 100,000 of imagenet: and openimages:)."""
+    targeted_method: Annotated[tuple[str, ...], _default_hint("those of --method")] = ()
+    """Methods for the targeted perturbations."""
+    photographs: Annotated[
+        int | None, _default_hint("all, or 100,000 of imagenet: and openimages:", "INT")
+    ] = None
+    """Number of photographs to use."""
     no_cache: bool = False
-    """Neither keep the decoded photographs on the disk nor take them from there."""
-    adaptation: str = ""
-    """Of @adapted: n=3000,steps=120,batch_size=24,layers=20,smallest_crop=0.15,mix=0.5,alignment=256."""
+    """Do not use the cache of decoded photographs, neither to read nor to write."""
+    adaptation: Annotated[str, _default_hint(ADAPTATION)] = ""
+    """Settings of @adapted, as NAME=VALUE,..."""
     training: Annotated[str | None, STR] = None
-    """For methods @medical: labelled medical images, none of them in --cohort."""
+    """For @medical methods: labelled medical images, none of which is in --cohort."""
     public: Annotated[str | None, STR] = None
-    """For lift and disrupt: the public weights (.safetensors, or 'pretrained') that it came from."""
+    """For lift and disrupt: public weights the model was trained from (.safetensors or 'pretrained')."""
     control_seeds: int = 3
-    """Random controls of each kind."""
+    """Number of random controls of each kind."""
     curve: int = 0
-    """Score each attack at this many points on its way as well, and draw its curve."""
+    """Also score each attack at this many points before its end, and draw its curve."""
     seed: int = 0
-    """Same seed and threads: same figures."""
+    """The same seed and number of threads give the same figures."""
     show_images: bool = False
-    """Embed a few of the medical images in the report; leave it off for patients' images."""
+    """Embed a few of the medical images in the report; do not use it for patients' images."""
     force: bool = False
     """Replace an audit that is already in --out."""
     json: bool = False
     """Print the audit as JSON instead of a table."""
 
-    def run(self, out: Console, err: Console) -> None:
-        plan = self.plan()
-        if not self.force and (folder_of(self.out) / REPORT).exists():
-            occupied(self.out, force=False)
-        classifier = self.load_classifier()
+    def run(self, out: "rich.console.Console", err: "rich.console.Console") -> None:
+        settings = self.plan_settings()
+        from straylight.attacks.adaptation.adapt import Adaptation
+        from straylight.audit.files import REPORT, holds_finished_audit
+        from straylight.audit.inputs import load_inputs
+        from straylight.audit.jobs import list_jobs
+        from straylight.audit.plan import Plan
+        from straylight.audit.run import run_audit
+        from straylight.cli.audit_table import print_audit
+        from straylight.cli.load import load_model_of
+        from straylight.cohort.manifest import Reading
+        from straylight.core.progress import show_progress
+        from straylight.core.settings import parse_settings
+        from straylight.data.photographs.load import load_natural
+        from straylight.report.render import write_report
+
+        adaptation = parse_settings(Adaptation, "adaptation", self.adaptation)
+        plan = Plan(**settings, adaptation=adaptation)
+        if not self.force and (check_folder(self.out) / REPORT).exists():
+            holds_finished_audit(self.out, force=False)
+        classifier = load_model_of(self)
         if self.target == (ALL,):
             plan = replace(plan, targets=classifier.class_names)
-        jobs(plan, classifier.class_names)
-        photographs = load_natural(
-            self.natural,
-            classifier.shape,
-            n=self.photographs,
+        list_jobs(plan, classifier.class_names)
+        inputs = load_inputs(
+            classifier,
+            natural=self.natural,
+            cohort=self.cohort,
+            training=self.training,
+            public=self.public,
+            n_photographs=self.photographs,
             seed=self.seed,
-            cache=not self.no_cache,
+            reading=parse_settings(Reading, "reading", self.reading),
+            load_photographs=partial(load_natural, cache=not self.no_cache),
         )
-        cohort = self.load_labelled(self.cohort, classifier)
-        public = None if self.public is None else public_network(classifier, self.public)
-        training = None if self.training is None else self.load_training(classifier)
-        with progress(err) as tracker:
-            audit = run(
+        with show_progress(err) as tracker:
+            audit = run_audit(
                 plan,
-                classifier,
-                photographs,
-                cohort,
+                inputs,
                 self.out,
                 force=self.force,
                 show_images=self.show_images,
                 command=command_line(),
-                training=training,
-                public=public,
                 tracker=tracker,
                 finish=write_report,
             )
-        show(audit, self.out, out, as_json=self.json)
+        print_audit(audit, self.out, out, as_json=self.json)
 
-    def load_training(self, classifier: Classifier) -> ImageSet:
-        """Load the images of an oracle: as many as there are photographs at most, drawn at random."""
-        images = self.load_labelled(self.training or "", classifier).images
-        generator = torch.Generator().manual_seed(self.seed)
-        chosen = torch.randperm(len(images), generator=generator)[: self.photographs or N_TRAINING]
-        return images.subset(chosen)
+    def plan_settings(self) -> dict[str, Any]:
+        """Return the arguments of `Plan`, except the adaptation.
 
-    def plan(self) -> Plan:
-        """Turn the options into settings; the targets are not yet known to be classes."""
+        Raises:
+            InputError: If a budget is not a number, or more than one is given.
+        """
         budgets = {"--zeta": self.zeta, "--eps": self.eps, "--eps-levels": self.eps_levels}
         given = [name for name, text in budgets.items() if text is not None]
         if len(given) > 1:
-            raise InputError(
-                f"give either zeta or eps as the budget, and not {' and '.join(given)}."
-            )
+            raise InputError(f"give either zeta or eps as the budget, not {' and '.join(given)}.")
         if self.eps_levels is not None and "/" in self.eps_levels:
             raise InputError(
                 "--eps-levels is a number of grey levels of 255, not a fraction: 8/255 is --eps 8/255, or "
                 "--eps-levels 8."
             )
-        levels = number("--eps-levels", self.eps_levels, "8", most=float(LEVELS))
-        eps = number("--eps", self.eps, "8/255")
-        return Plan(
-            norm=self.norm,
-            zeta=number("--zeta", self.zeta, "0.02 or 2%"),
-            eps=eps if levels is None else levels / LEVELS,
-            methods=self.method,
-            targets=self.target,
-            targeted_methods=self.targeted_method or None,
-            adaptation=parse_settings(Adaptation, "adaptation", self.adaptation),
-            control_seeds=self.control_seeds,
-            curve=self.curve,
-            seed=self.seed,
-        )
+        levels = parse_number("--eps-levels", self.eps_levels, "8", most=float(LEVELS))
+        eps = parse_number("--eps", self.eps, "8/255")
+        return {
+            "norm": self.norm,
+            "zeta": parse_number("--zeta", self.zeta, "0.02 or 2%"),
+            "eps": eps if levels is None else levels / LEVELS,
+            "methods": self.method,
+            "targets": self.target,
+            "targeted_methods": self.targeted_method or None,
+            "control_seeds": self.control_seeds,
+            "curve": self.curve,
+            "seed": self.seed,
+        }
 
 
-def number(option: str, text: str | None, example: str, most: float = math.inf) -> float | None:
-    """Read a number, a fraction or, where the example has one, a percentage.
+def parse_number(
+    option: str, text: str | None, example: str, most: float = math.inf
+) -> float | None:
+    """Parse a number, a fraction or, if the example contains "%", a percentage.
 
-    >>> number("--zeta", "2 %", "0.02 or 2%"), number("--eps", "8/255", "8/255") == 8 / 255
+    >>> parse_number("--zeta", "2 %", "0.02 or 2%"), parse_number("--eps", "8/255", "8/255") == 8 / 255
     (0.02, True)
 
     Raises:
-        InputError: If it is none of these, or larger than `most`.
+        InputError: If the text is none of these, or the number is larger than `most`.
     """
     if text is None:
         return None
@@ -185,7 +194,7 @@ def number(option: str, text: str | None, example: str, most: float = math.inf) 
             found = float(above) / float(below if slash else 1)
     except (ValueError, ZeroDivisionError):
         raise InputError(
-            f"{option} must be a number, such as {example}, not '{quoted(text, 40)}'."
+            f"{option} must be a number, such as {example}, not '{quote_text(text, 40)}'."
         ) from None
     if found > most:
         raise InputError(f"{option} must be at most {most:g}, not {found:g}.")

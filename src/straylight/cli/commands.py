@@ -1,4 +1,4 @@
-"""The subcommands: one frozen dataclass each, whose fields are its options."""
+"""The commands: one frozen dataclass each, whose fields are its options."""
 
 from straylight.cli.attacks import AttacksCommand
 from straylight.cli.audit import AuditCommand
@@ -13,15 +13,27 @@ from straylight.cli.study import (
     StudyTablesCommand,
 )
 
-__all__ = [
-    "AttacksCommand",
-    "AuditCommand",
-    "DemoCommand",
-    "FinetuneCommand",
-    "PreflightCommand",
-    "ReportCommand",
-    "StudyCommand",
-    "StudyReportCommand",
-    "StudyStatusCommand",
-    "StudyTablesCommand",
-]
+Command = (
+    AttacksCommand
+    | AuditCommand
+    | DemoCommand
+    | FinetuneCommand
+    | PreflightCommand
+    | ReportCommand
+    | StudyCommand
+    | StudyReportCommand
+    | StudyStatusCommand
+    | StudyTablesCommand
+)
+COMMANDS: dict[str, type[Command]] = {
+    "demo": DemoCommand,
+    "audit": AuditCommand,
+    "preflight": PreflightCommand,
+    "finetune": FinetuneCommand,
+    "report": ReportCommand,
+    "study": StudyCommand,
+    "study status": StudyStatusCommand,
+    "study tables": StudyTablesCommand,
+    "study report": StudyReportCommand,
+    "attacks": AttacksCommand,
+}

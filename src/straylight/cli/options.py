@@ -1,56 +1,40 @@
-"""The options of what is looked at: a model, and labelled images."""
+"""Options that several commands share: a model, and labelled images."""
 
 from dataclasses import dataclass
 from typing import Annotated
 
 import tyro
-from rich.console import Console
 
-from straylight.cohort.load import Cohort, load_cohort
-from straylight.cohort.reading import Reading
-from straylight.core.progress import say
-from straylight.core.settings import parse_settings
-from straylight.data.images import ImageSet
-from straylight.models.classifier import Classifier
-from straylight.models.load import ModelOptions, load_model
+from straylight.models.options import ModelOptions
 
-SHOWN = 3  # files that are named
-NOTHING_SAID = ModelOptions()
+NO_OPTIONS = ModelOptions()
+Text = Annotated[str, tyro.conf.arg(help_behavior_hint="")]  # an option that is empty by default
 OfModel = Annotated[
-    ModelOptions, tyro.conf.arg(name="", help="What a model brought from elsewhere does not say.")
+    ModelOptions, tyro.conf.arg(name="", help="Settings that the model file does not contain.")
 ]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Subject:
-    """A model and its cohort."""
+class ModelAndCohortOptions:
+    """A model, and the labelled images that it is audited on."""
 
     model: str
-    """A folder (of 'straylight finetune', transformers or timm); timm:NAME, torchvision:NAME or
-    keras:NAME with --weights; hf_hub:ORG/NAME; FILE.onnx, FILE.pt2, FILE.pt (TorchScript) or FILE.keras;
-    or python:MODULE:FUNCTION, which is run."""
+    """The model. One of:
+    - a folder written by 'straylight finetune', transformers or timm
+    - timm:NAME, torchvision:NAME or keras:NAME, with --weights
+    - hf_hub:ORG/NAME
+    - FILE.onnx, FILE.pt2, FILE.pt (TorchScript) or FILE.keras
+    - python:MODULE:FUNCTION, which is executed"""
     cohort: str
-    """The labelled medical test images: class folders (or a .zip or .tar of them), a manifest (.csv or
-    .parquet: file,label), .npz, X_NAME.npy, medmnist:NAME@SIZE:test, or hf:NAME_OR_FOLDER:SPLIT. Files
-    may be DICOM."""
-    of_model: OfModel = NOTHING_SAID
-    reading: str = ""
-    """How medical images are read: file=COLUMN,label=COLUMN of a manifest or hf:, root=FOLDER of a
-    manifest, and window=CENTRE/WIDTH,frame=K of DICOM."""
-
-    def load_classifier(self) -> Classifier:
-        """Load the model; preflight will look at its answers."""
-        return load_model(self.model, self.of_model, steady=False)
-
-    def load_labelled(self, spec: str, classifier: Classifier) -> Cohort:
-        """Load labelled images for it."""
-        reading = parse_settings(Reading, "reading", self.reading)
-        return load_cohort(spec, classifier.shape, classifier.class_names, reading=reading)
-
-
-def say_skipped(images: ImageSet, err: Console) -> None:
-    """Name the first files that were left out, and count them."""
-    for file in images.skipped[:SHOWN]:
-        say(err, f"skipped {file.file}: {file.reason}", "yellow")
-    if images.skipped:
-        say(err, f"{len(images.skipped)} files of {images.spec} skipped.", "yellow")
+    """The labelled medical test images (DICOM is supported). One of:
+    - class folders, also in a .zip or .tar
+    - a manifest with the columns file and label (.csv or .parquet)
+    - FILE.npz, or X_NAME.npy beside y_NAME.npy
+    - medmnist:NAME@SIZE:test
+    - hf:NAME_OR_FOLDER:SPLIT"""
+    of_model: OfModel = NO_OPTIONS
+    reading: Text = ""
+    """How to read the medical images, as NAME=VALUE,...:
+    - file=COLUMN and label=COLUMN of a manifest or of hf:
+    - root=FOLDER of a manifest
+    - window=CENTRE/WIDTH and frame=K of DICOM"""

@@ -1,38 +1,42 @@
 """`straylight preflight`."""
 
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-
-from straylight.cli.options import Subject, say_skipped
+from straylight.cli.options import ModelAndCohortOptions
 from straylight.cli.output import print_json
-from straylight.core.progress import say
-from straylight.evaluation.preflight.run import preflight, stop_on_errors
+
+if TYPE_CHECKING:
+    import rich.console
 
 
 @dataclass(frozen=True, kw_only=True)
-class PreflightCommand(Subject):
-    """Check a classifier and its images, without an attack: what an audit does first.
+class PreflightCommand(ModelAndCohortOptions):
+    """Check a classifier and its images without attacking it; every audit does this first.
 
     For example:
       straylight preflight --model models/skin --cohort skin/test.csv
     """
 
     json: bool = False
-    """Print the findings as JSON."""
+    """Print the results as JSON."""
 
-    def run(self, out: Console, err: Console) -> None:
-        classifier = self.load_classifier()
-        cohort = self.load_labelled(self.cohort, classifier)
-        say_skipped(cohort.images, err)
-        findings = preflight(classifier, cohort)
+    def run(self, out: "rich.console.Console", err: "rich.console.Console") -> None:
+        from straylight.cli.load import load_labelled, load_model_of, print_skipped_files
+        from straylight.core.progress import print_plain
+        from straylight.evaluation.preflight.run import preflight, stop_on_errors
+
+        classifier = load_model_of(self)
+        cohort = load_labelled(self, self.cohort, classifier)
+        print_skipped_files(cohort.images, err)
+        results = preflight(classifier, cohort)
         if self.json:
-            print_json(out, [asdict(finding) for finding in findings])
+            print_json(out, [asdict(result) for result in results])
         else:
-            for finding in findings:
-                if finding.level != "error":
-                    say(out, f"{finding.level}: {finding.message}")
-            if not findings:
-                say(out, f"Nothing found on {len(cohort)} images.")
-        stop_on_errors(findings)
-        classifier.check_steady()
+            for result in results:
+                if result.level != "error":
+                    print_plain(out, f"{result.level}: {result.message}")
+            if not results:
+                print_plain(out, f"Nothing found on {len(cohort)} images.")
+        stop_on_errors(results)
+        classifier.check_determinism()

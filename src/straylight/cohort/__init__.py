@@ -1,1 +1,1 @@
-"""Labelled medical images. Nothing below this package, and so no attack, can import it."""
+"""Labelled medical images. Lower packages, including the attacks, cannot import this package."""

@@ -1,4 +1,4 @@
-"""CSV files, read with suspicion: in UTF-8, with commas, semicolons or tabs."""
+"""Read untrusted CSV files in UTF-8, with commas, semicolons or tabs."""
 
 import csv
 from collections.abc import Callable, Iterator
@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import TextIO
 
 from straylight.core.errors import InputError, reason_of
-from straylight.data.files.regular import check_regular
+from straylight.data.files.regular import check_not_special
 
 LONGEST_ROW = 2**20  # characters
 SEPARATORS = (",", ";", "\t")
 SAYS = "sep="
-Fields = tuple[int, list[str]]  # line, and what stands in it
+Fields = tuple[int, list[str]]  # line number and fields
 
 
-class _Lines:
-    """Yields the lines of a file, and never a row that is longer than `LONGEST_ROW`."""
+class _BoundedLines:
+    """The lines of a file; raises csv.Error for a row longer than `LONGEST_ROW`."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream, self.read = stream, 0
@@ -28,49 +28,49 @@ class _Lines:
             yield line
 
 
-def csv_rows(path: Path, fits: Callable[[list[str]], bool]) -> Iterator[Fields]:
-    """Yield the head of a CSV file and its rows that are not blank, whatever its line ends.
+def read_csv_rows(path: Path, fits: Callable[[list[str]], bool]) -> Iterator[Fields]:
+    """Yield the header of a CSV file and its non-blank rows, with any line endings.
 
     Args:
         path: The file.
-        fits: Says of a head whether it has the columns. The first separator that gives such a head is
-            taken, or else the comma.
+        fits: Returns whether a header has the columns. The first separator with such a header is used,
+            or else the comma.
 
     Raises:
         InputError: If it is not a CSV file in UTF-8.
     """
-    check_regular(path)
+    check_not_special(path)
     try:
-        said = _said(path)
-        possible = (said,) if said else SEPARATORS
-        separator = next((it for it in possible if _fits(path, it, fits)), possible[0])
-        yield from _rows(path, separator)
+        declared = _declared_separator(path)
+        possible = (declared,) if declared else SEPARATORS
+        separator = next((it for it in possible if _header_fits(path, it, fits)), possible[0])
+        yield from _iterate_rows(path, separator)
     except (UnicodeDecodeError, csv.Error, OSError) as error:
         raise InputError(f"{path} is not a CSV file in UTF-8 ({reason_of(error)}).") from error
 
 
-def _said(path: Path) -> str | None:
-    """Return the separator that Excel writes into a line of its own, the first: ``sep=;``."""
+def _declared_separator(path: Path) -> str | None:
+    """Return the separator that Excel declares in the first line, as ``sep=;``, or None."""
     with path.open(encoding="utf-8-sig") as stream:
         line = stream.readline(len(SAYS) + 3).strip(" \r\n").lower()
-    said = line.removeprefix(SAYS)
-    return said if line.startswith(SAYS) and said in SEPARATORS else None
+    declared = line.removeprefix(SAYS)
+    return declared if line.startswith(SAYS) and declared in SEPARATORS else None
 
 
-def _fits(path: Path, separator: str, fits: Callable[[list[str]], bool]) -> bool:
+def _header_fits(path: Path, separator: str, fits: Callable[[list[str]], bool]) -> bool:
     try:
-        return fits(next(_rows(path, separator), (1, []))[1])
-    except csv.Error:  # with another separator it may be none
+        return fits(next(_iterate_rows(path, separator), (1, []))[1])
+    except csv.Error:  # it may not be valid CSV with another separator
         return False
 
 
-def _rows(path: Path, separator: str) -> Iterator[Fields]:
+def _iterate_rows(path: Path, separator: str) -> Iterator[Fields]:
     with path.open(newline="", encoding="utf-8-sig") as stream:
-        lines = _Lines(stream)
-        # Strict: otherwise a quote that is not closed swallows the rest of the file.
+        lines = _BoundedLines(stream)
+        # Strict: otherwise an unclosed quote swallows the rest of the file.
         reader = csv.reader(lines, strict=True, delimiter=separator)
         for fields in reader:
             lines.read = 0
-            told = reader.line_num == 1 and separator.join(fields).strip().lower()
-            if any(map(str.strip, fields)) and told != SAYS + separator:
+            first_line = reader.line_num == 1 and separator.join(fields).strip().lower()
+            if any(map(str.strip, fields)) and first_line != SAYS + separator:
                 yield reader.line_num, fields

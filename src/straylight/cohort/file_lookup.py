@@ -1,4 +1,4 @@
-"""Files that a table names: as it says, or, where only one file fits, without a suffix or a folder."""
+"""Look up the files that a table names: exactly, or without suffix or folder if only one matches."""
 
 import unicodedata
 from collections import defaultdict
@@ -7,29 +7,29 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from straylight.cohort.columns import read_columns
-from straylight.cohort.manifest import inside
-from straylight.cohort.reading import Reading
-from straylight.core.errors import quoted
-from straylight.data.files.containers import Container, open_container
+from straylight.cohort.manifest import Reading, resolve_inside
+from straylight.core.errors import quote_text
+from straylight.data.files.container import Container
 from straylight.data.files.non_images import is_companion
+from straylight.data.files.open_container import open_container
 
 
-class Lookup:
-    """Finds the files of a table in a folder or archive.
+class FileLookup:
+    """Looks up the files of a table in a folder or archive.
 
-    A name is that of a file as it is; else of the one file that has it behind some folders, has a suffix
-    more, or both; or that has it in another Unicode form. Folders that the container itself lies in may
-    stand before it.
+    A name matches the file of that name; else the only file that has it after some folders, with an
+    additional suffix, or both, also in another Unicode form. The name of the container itself may
+    precede it.
     """
 
     def __init__(self, container: Container) -> None:
         self.container = container
 
     def find(self, name: str) -> str:
-        """Return the file of a name.
+        """Return the file that a name matches.
 
         Raises:
-            LookupError: If there is none, or several fit; says so.
+            LookupError: If no file or several files match.
         """
         if self.container.has(name):
             return name
@@ -42,21 +42,23 @@ class Lookup:
             fits = self._fits(wanted)
             if len(fits) > 1:
                 raise LookupError(
-                    f"the file {quoted(name)} could be {quoted(fits[0])} or {quoted(fits[1])} in "
-                    f"{self.container.spec}: write it out in the table, or give a folder with one of them "
-                    "as --reading root=FOLDER"
+                    f"the file {quote_text(name)} could be {quote_text(fits[0])} or "
+                    f"{quote_text(fits[1])} in {self.container.spec}: write its full name in the "
+                    "table, or give a folder with only one of them as --reading root=FOLDER"
                 )
             if fits:
                 return fits[0]
-        raise LookupError(f"the file {quoted(name)} does not exist in {self.container.spec}")
+        raise LookupError(f"the file {quote_text(name)} does not exist in {self.container.spec}")
 
     def _fits(self, name: str) -> list[str]:
-        """List the files that a name fits: first with its suffix, else without."""
-        wanted = _composed(name)
+        """List the files that a name matches: with its suffix, else without."""
+        wanted = _normalize_nfc(name)
         last = PurePosixPath(wanted).name
         for names, cut in ((self._by_name, str), (self._by_stem, _without_suffix)):
             fits = [
-                file for file in names[last] if f"/{cut(_composed(file))}".endswith(f"/{wanted}")
+                file
+                for file in names[last]
+                if f"/{cut(_normalize_nfc(file))}".endswith(f"/{wanted}")
             ]
             if fits:
                 return sorted(fits)
@@ -70,18 +72,18 @@ class Lookup:
     def _by_name(self) -> dict[str, list[str]]:
         found = defaultdict(list)
         for file in self._files:
-            found[PurePosixPath(_composed(file)).name].append(file)
+            found[PurePosixPath(_normalize_nfc(file)).name].append(file)
         return found
 
     @cached_property
     def _by_stem(self) -> dict[str, list[str]]:
         found = defaultdict(list)
         for file in self._files:
-            found[PurePosixPath(_composed(file)).stem].append(file)
+            found[PurePosixPath(_normalize_nfc(file)).stem].append(file)
         return found
 
 
-def _composed(name: str) -> str:
+def _normalize_nfc(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
@@ -90,7 +92,7 @@ def _without_suffix(name: str) -> str:
 
 
 def manifest_files(path: Path, reading: Reading) -> list[Path]:
-    """Return the files on the disk that a table names, whatever its labels: what a digest must see.
+    """Return the files on disk that a table names, regardless of its labels, for a digest of the data.
 
     Raises:
         InputError: If the table or the folder of its files cannot be read.
@@ -98,9 +100,9 @@ def manifest_files(path: Path, reading: Reading) -> list[Path]:
     root = Path(reading.root) if reading.root else path.parent
     found: set[Path] = set()
     with open_container(root) as container:
-        lookup = Lookup(container)
+        lookup = FileLookup(container)
         for number, name, _ in read_columns(path, reading.file, reading.label).rows:
             with suppress(LookupError):
-                file = lookup.find(inside(path, number, name, root.absolute()))
+                file = lookup.find(resolve_inside(path, number, name, root.absolute()))
                 found.add(container.on_disk(file))
     return sorted(found)

@@ -1,13 +1,13 @@
-"""Columns of tables of images: those that were asked for, and those of well-known data sets."""
+"""Find the columns of an image table: those requested, or those of well-known data sets."""
 
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from straylight.core.errors import InputError, listed, quoted
-from straylight.data.class_names import folded
+from straylight.core.errors import InputError, join_names, quote_text
+from straylight.data.class_names import fold_case
 
-# What data sets call the columns of files and of labels; "" for one column each class.
+# Names of the file and label columns; "" means one column per class.
 KNOWN = {
     "HAM10000": ("image_id", "dx"),
     "NIH ChestX-ray14": ("Image Index", "Finding Labels"),
@@ -16,18 +16,18 @@ KNOWN = {
     "ISIC": ("image", ""),
     "CheXpert": ("Path", ""),
 }
-FEWEST = 2  # columns: with more, there are two classes beside the files
-FILE, LABEL = "file", "label"  # what `Reading` names if nothing else is said
+FEWEST = 2  # columns; with more, there are at least two class columns
+FILE, LABEL = "file", "label"  # the defaults of `Reading`
 
 
 @dataclass(frozen=True)
-class Layout:
-    """Which columns are read.
+class ColumnLayout:
+    """Indices of the columns of a table to read.
 
     Attributes:
-        file: The place of the column of files.
-        labels: The places of the column of labels, or of one for each class or finding.
-        one_column: The first of `labels` holds them written out.
+        file: Index of the file column.
+        labels: Index of the label column, or of one column per class or finding.
+        one_column: There is a single label column.
     """
 
     file: int
@@ -37,17 +37,17 @@ class Layout:
 
 def find_layout(
     spec: str, head: Sequence[str], file: str, label: str, classes: Sequence[str]
-) -> Layout | None:
-    """Find the columns in the head of a table; None if they are not there.
+) -> ColumnLayout | None:
+    """Find the columns in the header of a table; None if they are missing.
 
     Args:
         spec: The table, as the user wrote it.
-        head: The names of its columns.
-        file, label: The columns that were asked for.
-        classes: Without a column of labels: the columns of classes or findings (none: all others).
+        head: Names of its columns.
+        file, label: The requested columns.
+        classes: Without a label column, the columns of classes or findings (empty: all others).
 
     Raises:
-        InputError: If a column is there twice.
+        InputError: If a column is duplicated.
     """
     pairs = [(file, label)]
     if label == LABEL:
@@ -58,26 +58,28 @@ def find_layout(
         pairs += [(known, label) for known, _ in KNOWN.values()]
     elif label == LABEL:
         pairs[1:1] = [(file, known) for _, known in KNOWN.values() if known]
-    head_names = _Head(spec, head)
+    head_names = _ColumnFinder(spec, head)
     for column, written in pairs:
         place = head_names.find(column)
         if place is None:
             continue
         if written:
             if (found := head_names.find(written)) is not None:
-                return Layout(place, (found,), one_column=True)
+                return ColumnLayout(place, (found,), one_column=True)
         elif classes:
             places = [head_names.find(name) for name in classes]
             if None not in places:
-                return Layout(place, tuple(p for p in places if p is not None), one_column=False)
+                return ColumnLayout(
+                    place, tuple(p for p in places if p is not None), one_column=False
+                )
         elif len(head) > FEWEST:
             others = tuple(number for number in range(len(head)) if number != place)
-            return Layout(place, others, one_column=False)
+            return ColumnLayout(place, others, one_column=False)
     return None
 
 
-class _Head:
-    """Finds columns by their names, also in another case or with blanks around them."""
+class _ColumnFinder:
+    """Finds columns by name, ignoring case and surrounding white space."""
 
     def __init__(self, spec: str, head: Sequence[str]) -> None:
         self.spec = spec
@@ -85,26 +87,26 @@ class _Head:
         self.alike: dict[str, list[int]] = defaultdict(list)
         for number, name in enumerate(head):
             self.exact[name].append(number)
-            self.alike[folded(name)].append(number)
+            self.alike[fold_case(name)].append(number)
 
     def find(self, wanted: str) -> int | None:
-        """Return the place of a column.
+        """Return the index of a column, or None.
 
         Raises:
-            InputError: If it is there twice.
+            InputError: If it is duplicated.
         """
-        places = self.exact.get(wanted) or self.alike.get(folded(wanted)) or []
+        places = self.exact.get(wanted) or self.alike.get(fold_case(wanted)) or []
         if len(places) > 1:
             raise InputError(
-                f"{self.spec} has the column {quoted(wanted)} twice: rename one of them."
+                f"{self.spec} has the column {quote_text(wanted)} twice: rename one of them."
             )
         return places[0] if places else None
 
 
-def unfit(spec: str, file: str, label: str, head: Sequence[str]) -> InputError:
-    """Say what a table must have, what it has, and how other columns are named."""
+def missing_columns_error(spec: str, file: str, label: str, head: Sequence[str]) -> InputError:
+    """Build the error for missing columns: what is required, what exists, and how to name others."""
     return InputError(
-        f"{spec} must have the columns {quoted(file, 40)},{quoted(label, 40)} and at least one row. It has "
-        f"{listed(head, 6)}. Other columns: --reading file=COLUMN,label=COLUMN, or, with one column for "
-        "each class, file=COLUMN."
+        f"{spec} must have the columns {quote_text(file, 40)},{quote_text(label, 40)} and at least one "
+        f"row. It has {join_names(head, 6)}. For other columns give --reading "
+        "file=COLUMN,label=COLUMN, or file=COLUMN if there is one column per class."
     )

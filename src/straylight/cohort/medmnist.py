@@ -1,4 +1,4 @@
-"""The data sets of MedMNIST, by its own package (https://medmnist.com, Yang et al. 2023)."""
+"""Load data sets of MedMNIST with its own package (https://medmnist.com, Yang et al. 2023)."""
 
 import os
 import re
@@ -17,14 +17,14 @@ SPEC = re.compile(r"medmnist:(?P<name>\w+)(@(?P<size>\d+))?:(?P<split>train|val|
 def load_medmnist(spec: str) -> dict[str, NDArray[Any]]:
     """Load ``medmnist:NAME@SIZE:SPLIT`` (without ``@SIZE``: 28).
 
-    The package downloads a set once, to ``~/.medmnist`` or the folder in the environment variable
+    The package downloads a data set once, to ``~/.medmnist`` or the folder in the environment variable
     ``MEDMNIST_ROOT``.
 
     Returns:
-        The arrays ``images``, ``labels`` and ``class_names`` (of a multi-label set, of its columns).
+        The arrays ``images``, ``labels`` and ``class_names`` (column names for a multi-label data set).
 
     Raises:
-        InputError: If there is no such set, it has volumes, the package is missing, or it cannot be had.
+        InputError: If the data set does not exist, is 3-D or cannot be loaded, or the package is missing.
     """
     found = SPEC.fullmatch(spec)
     if found is None:
@@ -39,7 +39,9 @@ def load_medmnist(spec: str) -> dict[str, NDArray[Any]]:
     info = sets.get(found["name"], {})
     if not info or "3d" in found["name"]:
         usable = [name for name in sets if "3d" not in name]
-        raise InputError(f"{spec}: no such set of 2-D images: {', '.join(usable)}.")
+        raise InputError(
+            f"{spec} is not a data set of 2-D images. Give one of {', '.join(usable)}."
+        )
     make = getattr(medmnist, info["python_class"])
     size = int(found["size"] or 28)
     root = Path(os.environ.get("MEDMNIST_ROOT", "~/.medmnist")).expanduser()
@@ -48,10 +50,10 @@ def load_medmnist(spec: str) -> dict[str, NDArray[Any]]:
         root.mkdir(parents=True, exist_ok=True)
         data = make(split=found["split"], size=size, root=str(root), download=not file.exists())
     except Exception as error:
-        # Its downloads raise many kinds, the last of them a RuntimeError with advice.
+        # Its downloads raise many exception types, and finally a RuntimeError with advice.
         raise InputError(
-            f"{spec} cannot be had ({type(error).__name__}): check the size (28, 64, 128 or 224) and the "
-            f"connection, or put {file.name} into {root}."
+            f"{spec} cannot be downloaded or read ({type(error).__name__}): check the size (28, 64, "
+            f"128 or 224) and the connection, or put {file.name} into {root}."
         ) from error
     names = [info["label"][str(number)] for number in range(len(info["label"]))]
     return {"images": data.imgs, "labels": data.labels, "class_names": np.array(names)}

@@ -1,4 +1,4 @@
-"""Labels that are numbers, as tables and arrays write them."""
+"""Parse numeric labels of tables and arrays."""
 
 from collections.abc import Iterable
 
@@ -8,11 +8,11 @@ LONGEST = 24  # characters of a number
 NOTHING = frozenset({"", "nan", "none", "null", "na"})
 
 
-def number_in(text: str) -> int | None:
-    """Return the whole number that a text says, also as a float or a truth value; None if none.
+def parse_label_number(text: str) -> int | None:
+    """Parse a text as a whole number, also written as a float or a boolean; None if it is not one.
 
-    >>> number_in("1.0"), number_in(" -1"), number_in("True"), number_in("0.5"), number_in("mass")
-    (1, -1, 1, None, None)
+    >>> [parse_label_number(text) for text in ("1.0", " -1", "True", "0.5", "mass")]
+    [1, -1, 1, None, None]
     """
     word = text.strip().lower()
     if word in WORDS:
@@ -26,13 +26,13 @@ def number_in(text: str) -> int | None:
     return int(value) if abs(value) < 2**31 and value == int(value) else None
 
 
-def is_nothing(text: str) -> bool:
-    """Return whether a field says nothing: it is empty, or what programs write in its place."""
+def is_missing_label(text: str) -> bool:
+    """Return whether a field is empty or a usual mark of a missing value."""
     return text.strip().lower() in NOTHING
 
 
-def numbers_in(texts: Iterable[str]) -> dict[str, int] | None:
-    """Return the number that each text says, or None if one of them says none."""
-    found = {text: number_in(text) for text in set(texts)}
+def parse_label_numbers(texts: Iterable[str]) -> dict[str, int] | None:
+    """Parse each text as a whole number; None if one of them is not."""
+    found = {text: parse_label_number(text) for text in set(texts)}
     numbers = {text: number for text, number in found.items() if number is not None}
     return numbers if len(numbers) == len(found) else None

@@ -1,21 +1,21 @@
-"""Labels in a table with one column for each class or finding: ISIC's and CheXpert's."""
+"""Labels in a table with one column per class or finding, as in ISIC and CheXpert."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from straylight.cohort.numeric_labels import UNCERTAIN, is_nothing, number_in
-from straylight.core.errors import InputError, listed, quoted
+from straylight.cohort.numeric_labels import UNCERTAIN, is_missing_label, parse_label_number
+from straylight.core.errors import InputError, join_names, quote_text
 from straylight.data.findings import BETWEEN, NO_FINDING, Names, findings_of
 
-Label = tuple[str, str]  # the label, and why there is none
+Label = tuple[str, str]  # the label, and the reason if there is none
 
 
-def are_binary(words: Sequence[str]) -> bool:
-    """Return whether a row holds zeros and ones alone."""
-    return all(number_in(word) in (0, 1) for word in words)
+def is_binary_row(words: Sequence[str]) -> bool:
+    """Return whether a row has only zeros and ones."""
+    return all(parse_label_number(word) in (0, 1) for word in words)
 
 
-def of_columns(
+def label_from_columns(
     path: Path,
     number: int,
     words: Sequence[str],
@@ -24,35 +24,35 @@ def of_columns(
     *,
     known: Mapping[str, str],
 ) -> Label:
-    """Return the label that a row of zeros and ones says.
+    """Return the label of a row of zeros and ones.
 
-    CheXpert's -1 (uncertain) leaves the image out. An empty field leaves it out where one finding is
-    audited, and says nothing where all are. `known` says what the columns are called by the model.
+    CheXpert's -1 (uncertain) skips the image. An empty field skips it if one finding is audited, and is
+    ignored if all are. `known` maps the columns to the names of the model.
 
     Raises:
-        InputError: If it holds something else, or, without `classes`, if not one of the columns is 1.
+        InputError: If it has other values, or, without `classes`, not exactly one 1.
     """
-    values = [None if is_nothing(word) else number_in(word) for word in words]
+    values = [None if is_missing_label(word) else parse_label_number(word) for word in words]
     for word, value, column in zip(words, values, columns, strict=True):
-        if value not in (0, 1, UNCERTAIN) and not (value is None and is_nothing(word)):
+        if value not in (0, 1, UNCERTAIN) and not (value is None and is_missing_label(word)):
             raise InputError(
-                f"{path}, line {number}: the column {quoted(column)} holds '{quoted(word, 40)}': it must "
-                "be 0 or 1 (or, of findings, -1 or empty)."
+                f"{path}, line {number}: the column {quote_text(column)} has '{quote_text(word, 40)}': "
+                "it must be 0 or 1 (or, for findings, -1 or empty)."
             )
     findings = findings_of(classes)
-    said = [known[column] for column, value in zip(columns, values, strict=True) if value == 1]
+    positive = [known[column] for column, value in zip(columns, values, strict=True) if value == 1]
     unsure = [column for column, value in zip(columns, values, strict=True) if value == UNCERTAIN]
     if unsure:
-        return "", f"uncertain (-1): {listed(unsure)}"
+        return "", f"uncertain (-1): {join_names(unsure)}"
     if len(findings) == 1 and values[0] is None:
-        return "", f"{quoted(columns[0])} is empty"
+        return "", f"{quote_text(columns[0])} is empty"
     if findings:
-        return BETWEEN.join(said) or NO_FINDING, ""
-    if classes is None and len(said) != 1:
+        return BETWEEN.join(positive) or NO_FINDING, ""
+    if classes is None and len(positive) != 1:
         raise InputError(
-            f"{path}, line {number}: {len(said)} of the columns {listed(columns)} are 1: a classifier is "
-            "trained on one class for each image."
+            f"{path}, line {number}: {len(positive)} of the columns {join_names(columns)} are 1: a "
+            "classifier is trained on one class per image."
         )
-    if len(said) > 1:
-        return "", f"several classes: {listed(said)}"
-    return (said[0], "") if said else ("", "none of the model's classes")
+    if len(positive) > 1:
+        return "", f"several classes: {join_names(positive)}"
+    return (positive[0], "") if positive else ("", "none of the model's classes")

@@ -1,1 +1,1 @@
-"""What everything stands on: errors, tensors, norms, files, progress."""
+"""Shared foundations: errors, tensors, files, JSON and progress."""

@@ -1,4 +1,4 @@
-"""Reading of files that are files, and no larger than such a file is."""
+"""Bounded reading: regular files only, up to a given size."""
 
 import hashlib
 import os
@@ -16,27 +16,29 @@ READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 def read_bounded(path: Path, largest: int) -> bytes:
-    """Read a file that is one, and no larger than such a file is.
+    """Read a regular file of at most `largest` bytes.
 
     Raises:
-        OSError: If it is missing, a folder, a pipe, a device, or larger than `largest` bytes.
-        ValueError: If no file can have such a name.
+        OSError: If it is missing, too large, or a folder, a pipe or a device.
+        ValueError: If the name is not a valid file name.
     """
-    check_regular(os.stat(path), largest)  # before it is opened: to open a device may do something
+    check_regular_status(
+        os.stat(path), largest
+    )  # before it is opened: opening a device may have side effects
     with open(os.open(path, READ), "rb") as stream:
         found = os.fstat(stream.fileno())
-        check_regular(found, largest)
+        check_regular_status(found, largest)
         data = stream.read(found.st_size + 1)
     if len(data) > found.st_size:
-        raise OSError(0, "it grows while it is read", str(path))
+        raise OSError(0, "it grew while it was read", str(path))
     return data
 
 
-def check_regular(found: os.stat_result, largest: int | None = None) -> None:
-    """Check that a file is a regular one, and not too large.
+def check_regular_status(found: os.stat_result, largest: int | None = None) -> None:
+    """Check that a file is regular and not too large.
 
     Raises:
-        OSError: If not; its text says what it is.
+        OSError: If not; the text names what it is.
     """
     if not stat.S_ISREG(found.st_mode):
         raise OSError(0, f"it is {KINDS.get(stat.S_IFMT(found.st_mode), 'something else')}")
@@ -44,17 +46,17 @@ def check_regular(found: os.stat_result, largest: int | None = None) -> None:
         raise OSError(0, f"it has {found.st_size:,} bytes, and at most {largest:,} are read")
 
 
-def digest_of(data: bytes) -> str:
-    """Compute the SHA-256 of bytes, as `sha256sum` writes it."""
+def sha256_of(data: bytes) -> str:
+    """Return the SHA-256 of bytes in hex, as `sha256sum` prints it."""
     return hashlib.sha256(data).hexdigest()
 
 
-def digest_of_file(path: Path) -> str:
-    """Compute the SHA-256 of a regular file of any size.
+def sha256_of_file(path: Path) -> str:
+    """Return the SHA-256 of a regular file of any size, in hex.
 
     Raises:
-        OSError: If it is missing or something else.
+        OSError: If it is missing or not a regular file.
     """
-    check_regular(os.stat(path))
+    check_regular_status(os.stat(path))
     with open(os.open(path, READ), "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

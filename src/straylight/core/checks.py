@@ -1,23 +1,23 @@
-"""Values as a user of the Python API gives them: checked, and brought to their usual type."""
+"""Check values that users of the Python API pass, and convert them to their usual type."""
 
 import os
 import unicodedata
 from numbers import Integral, Real
 from pathlib import Path
 
-from straylight.core.errors import InputError, quoted, reason_of
+from straylight.core.errors import InputError, quote_text, reason_of
 
-LARGEST = 2**62  # of whole numbers: seeds are counted up from
-LONGEST = 2**16  # characters of a text that is recorded
+LARGEST = 2**62  # for whole numbers: seeds are counted up from them
+LONGEST = 2**16  # characters of a recorded text
 
 
-def real(value: object, name: str, example: str) -> float:
-    """Return a number of any numeric type as a float.
+def check_number(value: object, name: str, example: str) -> float:
+    """Check that a value is a number and return it as a float.
 
     Raises:
         InputError: If it is not a number.
 
-    >>> real(1, "eps", "0.1")
+    >>> check_number(1, "eps", "0.1")
     1.0
     """
     try:
@@ -25,58 +25,58 @@ def real(value: object, name: str, example: str) -> float:
             return float(value)
     except OverflowError:
         pass
-    raise InputError(f"{name} must be a number, such as {example}, not {said(value)}.")
+    raise InputError(f"{name} must be a number, such as {example}, not {describe_value(value)}.")
 
 
-def whole(value: object, name: str, least: int = -LARGEST) -> int:
-    """Return a whole number of any integer type.
+def check_integer(value: object, name: str, least: int = -LARGEST) -> int:
+    """Check that a value is a whole number within bounds and return it as an int.
 
     Raises:
-        InputError: If it is not one, or is too small or too large.
+        InputError: If it is not a whole number, or too small or too large.
     """
     if isinstance(value, bool) or not isinstance(value, Integral):
-        raise InputError(f"{name} must be a whole number, not {said(value)}.")
+        raise InputError(f"{name} must be a whole number, not {describe_value(value)}.")
     found = int(value)
     if not least <= found <= LARGEST:
         bound = f"at least {least}" if found < least else "smaller"
-        number = found if abs(found) < 10**30 else "a number of very many digits"
+        number = found if abs(found) < 10**30 else "a number with too many digits"
         raise InputError(f"{name} must be {bound}, not {number}.")
     return found
 
 
-def words(value: object, name: str, example: str) -> tuple[str, ...]:
-    """Return one or several words as a tuple.
+def check_words(value: object, name: str, example: str) -> tuple[str, ...]:
+    """Check that a value is one word or several and return them as a tuple.
 
     Raises:
         InputError: If they are not words.
     """
     items = (value,) if isinstance(value, str) else value
     if not isinstance(items, list | tuple) or not all(isinstance(item, str) for item in items):
-        raise InputError(f"{name} must be words, such as {example}, not {said(value)}.")
+        raise InputError(f"{name} must be words, such as {example}, not {describe_value(value)}.")
     return tuple(items)
 
 
-def text(value: object, name: str, longest: int = LONGEST) -> str:
-    """Return a text that can be recorded: bounded, and without control characters but for white space.
+def check_text(value: object, name: str, longest: int = LONGEST) -> str:
+    """Check that a text is bounded and has no control characters except white space, and return it.
 
     Raises:
-        InputError: If it is something else.
+        InputError: If not.
     """
     if not isinstance(value, str):
-        raise InputError(f"{name} must be text, not {said(value)}.")
+        raise InputError(f"{name} must be text, not {describe_value(value)}.")
     if len(value) > longest:
         raise InputError(f"{name} must have at most {longest:,} characters, not {len(value):,}.")
-    if not can_be_written(value.translate(dict.fromkeys(map(ord, "\t\n\r")))):
+    if not is_plain_text(value.translate(dict.fromkeys(map(ord, "\t\n\r")))):
         raise InputError(
-            f"{name} holds control characters or half characters: {quoted(value)}. Give plain text."
+            f"{name} has control characters or lone surrogates: {quote_text(value)}. Give plain text."
         )
     return str(value)
 
 
-def can_be_written(value: str) -> bool:
-    r"""Report whether a text is UTF-8 without control characters or ends of lines.
+def is_plain_text(value: str) -> bool:
+    r"""Return whether a text is valid UTF-8 without control characters or line breaks.
 
-    >>> can_be_written("\u05d0 b"), can_be_written("\x1b[1m"), can_be_written("\udcff")
+    >>> is_plain_text("\u05d0 b"), is_plain_text("\x1b[1m"), is_plain_text("\udcff")
     (True, False, False)
     """
     return value.isprintable() or not any(
@@ -84,48 +84,50 @@ def can_be_written(value: str) -> bool:
     )
 
 
-def folder_of(value: object, name: str = "out", remedy: str = "give another (--out)") -> Path:
-    """Return a folder that is given as a path or as text.
+def check_folder(value: object, name: str = "out", remedy: str = "give another (--out)") -> Path:
+    """Check that a value names a folder and return it as a path.
 
     Raises:
-        InputError: If it is neither.
+        InputError: If it is neither a path nor text.
     """
     if not isinstance(value, str | os.PathLike) or not str(value):
-        raise InputError(f"{name} must be a folder, such as 'audits/mine', not {said(value)}.")
+        raise InputError(
+            f"{name} must be a folder, such as 'audits/mine', not {describe_value(value)}."
+        )
     try:
         os.lstat(value)
     except (FileNotFoundError, NotADirectoryError):
-        pass  # it is made, or refused, later
+        pass  # it is created, or refused, later
     except (OSError, ValueError) as error:
         raise InputError(
-            f"{quoted(value)} cannot be a folder ({reason_of(error)}): {remedy}."
+            f"{quote_text(value)} cannot be a folder ({reason_of(error)}): {remedy}."
         ) from error
     try:
         return Path(value)
-    except TypeError:  # of a path of bytes
+    except TypeError:  # a path of bytes
         raise InputError(
-            f"{name} must be a folder, such as 'audits/mine', not {said(value)}."
+            f"{name} must be a folder, such as 'audits/mine', not {describe_value(value)}."
         ) from None
 
 
-def check_kind(value: object, name: str, kind: object, remedy: str) -> None:
-    """Check that a value is an object of some class of ours.
+def check_type(value: object, name: str, kind: object, remedy: str) -> None:
+    """Check that a value is an instance of one of our classes.
 
     Raises:
-        InputError: If not; the message names the parameter, and what makes such an object.
+        InputError: If not; the message names the parameter and how to create such an object.
     """
     if not isinstance(value, kind):  # type: ignore[arg-type]
-        raise InputError(f"{name} must be as made by {remedy}, not {said(value)}.")
+        raise InputError(f"{name} must be created by {remedy}, not {describe_value(value)}.")
 
 
-def said(value: object) -> str:
-    """Write a wrong value with its type.
+def describe_value(value: object) -> str:
+    """Format an invalid value with its type.
 
-    >>> said("2%"), said(None), said(2)
+    >>> describe_value("2%"), describe_value(None), describe_value(2)
     ("'2%'", 'None', '2 (int)')
     """
     try:
-        text = quoted(repr(value), 40)
-    except Exception:  # of a class of a user's own, or of very many digits
+        text = quote_text(repr(value), 40)
+    except Exception:  # a class of the user, or too many digits
         text = "it"
     return text if value is None or isinstance(value, str) else f"{text} ({type(value).__name__})"

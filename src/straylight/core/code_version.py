@@ -1,4 +1,4 @@
-"""The code that computes: versions, and the digest of source that a version does not name."""
+"""Code versions: installed packages, and digests of source code without a version of its own."""
 
 import hashlib
 import inspect
@@ -12,7 +12,7 @@ from pathlib import Path
 from straylight.core.bounded_read import read_bounded
 
 SHOWN = ("straylight", "torch", "timm", "numpy", "pillow")
-# What else reads files, decodes images or builds networks, where it is installed.
+# Optional packages that read files, decode images or build networks.
 ALSO = (
     *("datasets", "h5py", "keras", "medmnist", "pyarrow", "pydicom"),
     *("python-gdcm", "scikit-image", "scipy", "torchvision", "transformers"),
@@ -21,15 +21,15 @@ ONLY_SHOWS = ("cli/", "report/", "core/progress.py", "__main__.py")
 LARGEST_SOURCE = 2**24
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of what computes, for a reader."""
+def package_versions() -> dict[str, str]:
+    """Return the versions of the main packages, for display."""
     return {name: version(name) for name in SHOWN}
 
 
 @cache
-def code() -> dict[str, str]:
-    """Return all versions, and the digest of this package's own source: a checkout has one version."""
-    found = versions()
+def code_versions() -> dict[str, str]:
+    """Return all package versions and the digest of Straylight's source (checkouts share a version)."""
+    found = package_versions()
     for name in ALSO:
         try:
             found[name] = version(name)
@@ -41,38 +41,40 @@ def code() -> dict[str, str]:
         for path in root.rglob("*.py")
         if not path.relative_to(root).as_posix().startswith(ONLY_SHOWS)
     )
-    return found | {"source": digest_of_sources(files, root)}
+    return found | {"source": _digest_sources(files, root)}
 
 
-def code_of(*kinds: type) -> str:
-    """Digest of the source in which classes stand that belong to no installed package.
+def digest_class_source(*kinds: type) -> str:
+    """Return the digest of the source files of classes that belong to no installed package.
 
-    A network or an attack of a user's own computes what its source says, not its weights alone.
+    The result of a user's network or attack depends on its source, not on its weights alone.
     """
-    files = {path for kind in kinds for base in kind.__mro__ if (path := own_source(base))}
-    return digest_of_sources(sorted(files), None) if files else ""
+    files = {
+        path for kind in kinds for base in kind.__mro__ if (path := _source_file_of_user(base))
+    }
+    return _digest_sources(sorted(files), None) if files else ""
 
 
-def own_source(kind: type) -> Path | None:
-    """Return the file in which a class stands, unless it comes with Python or an installed package."""
+def _source_file_of_user(kind: type) -> Path | None:
+    """Return the source file of a class, unless it comes with Python or an installed package."""
     try:
         path = Path(inspect.getfile(kind)).resolve()
-    except (TypeError, OSError):  # built in, or typed into a notebook
+    except (TypeError, OSError):  # built in, or defined in a notebook
         return None
-    return None if any(path.is_relative_to(root) for root in installed()) else path
+    return None if any(path.is_relative_to(root) for root in _installed_folders()) else path
 
 
 @cache
-def installed() -> tuple[Path, ...]:
-    """Return the folders of Python, of its packages, and of this one."""
+def _installed_folders() -> tuple[Path, ...]:
+    """Return the folders of Python, its packages and this package."""
     found = {Path(__file__).parents[1], *map(Path, sysconfig.get_paths().values())}
     found |= {Path(folder) for folder in (*site.getsitepackages(), site.getusersitepackages())}
-    found.discard(Path(sys.prefix))  # a project often lies around its environment
+    found.discard(Path(sys.prefix))  # an environment often lies inside its project
     return tuple({path.resolve() for path in found} - {Path(sys.prefix).resolve(), Path("/usr")})
 
 
-def digest_of_sources(files: list[Path], root: Path | None) -> str:
-    """Digest of files, with their names below `root`, or without."""
+def _digest_sources(files: list[Path], root: Path | None) -> str:
+    """Return the digest of files, with their names relative to `root` if it is given."""
     digest = hashlib.sha256()
     for path in files:
         name = "" if root is None else path.relative_to(root).as_posix()

@@ -1,35 +1,37 @@
-"""The one exception that users meet, and how it quotes what others wrote."""
+"""The exception that users see, and how its message quotes untrusted text."""
 
 import re
 from collections.abc import Iterable
 
-REPR_OF_BYTES = re.compile(r"""\bb(['"])(\\.|(?!\1).)*\1""")
+REPR_OF_BYTES = re.compile(r"""(?<!['"\w])b(['"])(\\.|(?!\1).)*\1""")
 REPR_OF_OBJECT = re.compile(r"<[\w.]+ object at 0x[0-9a-fA-F]+>")
+# Bidi isolates: needed around names on a page, but visible on a terminal.
+ISOLATES = dict.fromkeys((0x2068, 0x2069))
 
 
 class InputError(ValueError):
-    """Something the user gave cannot be used.
+    """An input from the user that cannot be used.
 
-    The message is one sentence: what is wrong, where, and what to do about it. The command line
-    prints it without a traceback and ends with exit code 2.
+    The message is one sentence: what is wrong, where, and how to fix it. The command line prints it
+    without a traceback and exits with code 2.
     """
 
 
-def quoted(text: object, most: int = 80) -> str:
-    r"""Write a name out of a file so that it fits into a sentence, on any terminal.
+def quote_text(text: object, most: int = 80) -> str:
+    r"""Shorten and escape untrusted text, such as a name from a file, for use in a message.
 
-    >>> quoted("a\x1b[31m.png"), quoted("x" * 99, 8)
+    >>> quote_text("a\x1b[31m.png"), quote_text("x" * 99, 8)
     ('a\\x1b[31m.png', 'xxxxxxx…')
     """
-    said = str(text)
-    said = said if len(said) <= most else said[: most - 1] + "\N{HORIZONTAL ELLIPSIS}"
-    return printable(said)
+    shown = str(text)
+    shown = shown if len(shown) <= most else shown[: most - 1] + "\N{HORIZONTAL ELLIPSIS}"
+    return escape_unprintable(shown)
 
 
-def printable(text: str) -> str:
-    r"""Escape what a terminal would obey or cannot show: controls, turns of direction, half characters.
+def escape_unprintable(text: str) -> str:
+    r"""Escape what a terminal would interpret or cannot show: controls, bidi marks, lone surrogates.
 
-    >>> printable("a\x1b[31m \u202eb \udcff")
+    >>> escape_unprintable("a\x1b[31m \u202eb \udcff")
     'a\\x1b[31m \\u202eb \\udcff'
     """
     if text.isprintable():
@@ -37,25 +39,25 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def listed(names: Iterable[object], most: int = 8) -> str:
-    """Write the first of many names.
+def join_names(names: Iterable[object], most: int = 8) -> str:
+    """Join names with commas, and count those beyond the first `most`.
 
-    >>> listed("abcd", 2)
+    >>> join_names("abcd", 2)
     'a, b and 2 more'
     """
-    every = [quoted(name, 40) for name in names]
+    every = [quote_text(name, 40) for name in names]
     more = f" and {len(every) - most} more" if len(every) > most else ""
     return ", ".join(every[:most]) + more
 
 
 def reason_of(error: BaseException) -> str:
-    """Return the first line of what a library says, short, and without the bytes that it quotes.
+    """Return the first line of a library's error message, shortened and without quoted bytes.
 
     >>> reason_of(ValueError("broken chunk b'\\\\x00x'\\nand more")), reason_of(MemoryError())
     ('broken chunk …', 'MemoryError')
     """
-    said = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    first = next(filter(None, map(str.strip, said.splitlines())), type(error).__name__)
+    message = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    first = next(filter(None, map(str.strip, message.splitlines())), type(error).__name__)
     for pattern in (REPR_OF_BYTES, REPR_OF_OBJECT):
         first = pattern.sub("\N{HORIZONTAL ELLIPSIS}", first)
-    return quoted(first.rstrip("."), 120)
+    return quote_text(first.rstrip("."), 120)

@@ -1,122 +1,41 @@
-"""Files of ours: reading is bounded, and what is written is written whole or not at all.
+"""Write files atomically: completely or not at all.
 
-Nothing is written through a link: a file is made in a new folder beside the place where it belongs,
-whose name nobody can guess, and then put there in one step, which replaces whatever stands there.
+Nothing is written through a link: a file is created in a new folder with an unguessable name beside
+its destination, and then moved there in one step, which replaces whatever is there.
 """
 
-import io
-import math
 import os
 import re
 import secrets
 import shutil
 import sys
-import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.torch import save_file
 
-from straylight.core.bounded_read import digest_of, digest_of_file, read_bounded
-from straylight.core.errors import InputError, quoted, reason_of
-from straylight.core.tensors import Delta
+from straylight.core.bounded_read import sha256_of_file
+from straylight.core.errors import InputError, reason_of
 
 PARTIAL = ".partial"
-OWN = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{16}\.partial")  # what `scratch` makes
-LARGEST_ARRAY = 2**28  # bytes: a perturbation of the largest images is 201 MB
-Header = tuple[tuple[int, ...], bool, np.dtype[np.generic]]
+OWN = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{16}\.partial")  # names that `_scratch_folder` creates
 
 
-def read_array(
-    path: Path, *, sha256: str = "", largest: int = LARGEST_ARRAY
-) -> NDArray[np.generic]:
-    """Read a `.npy` file, whose header must claim exactly the bytes that follow it.
-
-    Args:
-        path: The file.
-        sha256: Digest of its bytes, where it is known.
-        largest: Bytes that it may have.
-
-    Raises:
-        OSError, ValueError: If it is missing, broken, or not the file of that digest.
-    """
-    data = read_bounded(path, largest)
-    if sha256 and digest_of(data) != sha256:
-        raise ValueError("it is not the file that was written here: its digest differs")
-    stream = io.BytesIO(data)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about headers that are not Python
-            shape, fortran, dtype = read_header(stream)
-    except Exception as error:
-        # numpy raises many kinds for a broken header.
-        raise ValueError(reason_of(error)) from error
-    content = memoryview(data)[stream.tell() :]
-    if dtype.hasobject or min(shape, default=0) < 0:
-        raise ValueError("it holds Python objects or has a negative side")
-    if not dtype.itemsize or math.prod(shape) * dtype.itemsize != len(content):
-        raise ValueError(
-            f"it claims {quoted(dtype)} {quoted(shape)} and holds {len(content)} bytes"
-        )
-    return np.frombuffer(content, dtype).reshape(shape, order="F" if fortran else "C").copy()
-
-
-def read_header(stream: io.BytesIO) -> Header:
-    """Read the header of a `.npy` file: shape, order and kind of its numbers."""
-    version = np.lib.format.read_magic(stream)
-    if version not in {(1, 0), (2, 0)}:
-        raise ValueError(f"format {version} is not read here")
-    first = version == (1, 0)
-    read = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
-    found: Header = read(stream)
-    return found
-
-
-def read_delta(path: Path, sha256: str = "") -> Delta:
-    """Read a perturbation, float32 (1, C, H, W).
-
-    Args:
-        path: The file.
-        sha256: Digest of its bytes, where it is known.
-
-    Raises:
-        InputError: If the file is missing, broken, not the one of that digest, or holds something else.
-    """
-    try:
-        array = read_array(path, sha256=sha256)
-    except (OSError, ValueError, MemoryError) as error:
-        raise InputError(
-            f"{path} cannot be read as a perturbation ({reason_of(error)}): if it belongs to an audit, "
-            "run that again."
-        ) from error
-    whole = array.ndim == 4 and len(array) == 1 and array.size > 0
-    if array.dtype != np.float32 or not whole or not np.isfinite(array).all():
-        raise InputError(
-            f"{path} holds {quoted(array.dtype)} {quoted(array.shape)}, not one finite float32 "
-            "(1, C, H, W) perturbation."
-        )
-    return torch.from_numpy(array)
-
-
-def digests(paths: Iterable[Path]) -> dict[str, str]:
+def digest_files(paths: Iterable[Path]) -> dict[str, str]:
     """Return the SHA-256 of each file by its name, as ``sha256sum`` prints it."""
-    return {path.name: digest_of_file(path) for path in paths}
+    return {path.name: sha256_of_file(path) for path in paths}
 
 
 def make_folder(folder: Path) -> None:
-    """Make `folder`, and check that files can be written in it.
+    """Create `folder` and check that it is writable.
 
     Raises:
         InputError: If not.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with scratch(folder / "probe") as probe:
+        with _scratch_folder(folder / "probe") as probe:
             (probe / "probe").touch()
     except OSError as error:
         raise InputError(
@@ -125,10 +44,10 @@ def make_folder(folder: Path) -> None:
 
 
 def make_inner_folder(folder: Path) -> None:
-    """Make a folder inside one that we write to; what is written there stays there.
+    """Create a folder inside an output folder, and ensure that it is not a link.
 
     Raises:
-        InputError: If it cannot be made, or a link or a file stands in its place.
+        InputError: If it cannot be created, or is a link or a file.
     """
     if folder.is_symlink():
         raise InputError(
@@ -139,61 +58,41 @@ def make_inner_folder(folder: Path) -> None:
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise InputError(
-            f"{folder} cannot be made ({reason_of(error)}): give another folder (--out)."
+            f"{folder} cannot be created ({reason_of(error)}): give another folder (--out)."
         ) from error
 
 
 def remove_link(path: Path) -> None:
-    """Remove a link that stands where a library will write by that name."""
+    """Remove a link at a path to which a library will write."""
     if path.is_symlink():
         with suppress(OSError):
             path.unlink()
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file in one step, so that no reader ever sees half of it."""
+    """Write a text file in one step, so that no reader sees a partial file."""
     write_bytes(path, text.encode("utf-8"))
-
-
-def write_array(path: Path, array: NDArray[np.generic]) -> str:
-    """Write a `.npy` file in one step; return the SHA-256 of its bytes."""
-    stream = io.BytesIO()
-    np.save(stream, array, allow_pickle=False)
-    write_bytes(path, stream.getvalue())
-    return digest_of(stream.getvalue())
 
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a file in one step.
 
     Raises:
-        InputError: If it cannot be written; nothing of it is left, and what stood there still does.
+        InputError: If it cannot be written; an existing file is then left unchanged.
     """
-    with staged(path) as fresh:
+    with write_atomically(path) as fresh:
         fresh.write_bytes(data)
 
 
-def write_tensors(
-    path: Path, tensors: dict[str, torch.Tensor], texts: dict[str, str] | None = None
-) -> None:
-    """Write a safetensors file in one step.
-
-    Raises:
-        InputError: If it cannot be written.
-    """
-    with staged(path) as fresh:
-        save_file(tensors, fresh, texts)
-
-
 @contextmanager
-def staged(path: Path) -> Iterator[Path]:
-    """Give a place to write a file to, which is put at `path` when the context ends well.
+def write_atomically(path: Path) -> Iterator[Path]:
+    """Yield a temporary path to write to; move it to `path` when the context ends without an error.
 
     Raises:
         InputError: If it cannot be written.
     """
     try:
-        with scratch(path) as folder:
+        with _scratch_folder(path) as folder:
             fresh = folder / path.name
             yield fresh
             with fresh.open("rb+") as stream:
@@ -201,20 +100,20 @@ def staged(path: Path) -> Iterator[Path]:
             fresh.replace(path)
     except (OSError, SafetensorError) as error:
         raise InputError(
-            f"{path} cannot be written ({reason_of(error)}): look at the disk and the folder; what is "
-            "finished is kept, and the same command goes on from there."
+            f"{path} cannot be written ({reason_of(error)}): check the disk and the folder. Finished "
+            "work is kept, and the same command resumes it."
         ) from error
 
 
 @contextmanager
-def scratch(path: Path) -> Iterator[Path]:
-    """Give a new folder beside `path` that only we can look into, locked while it is used."""
+def _scratch_folder(path: Path) -> Iterator[Path]:
+    """Yield a new private folder beside `path`, locked while it is in use."""
     folder = path.with_name(f".{path.name}.{secrets.token_hex(8)}{PARTIAL}")
     folder.mkdir(0o700)
     try:
         descriptor = os.open(folder, os.O_RDONLY)
         try:
-            lock(descriptor)
+            _lock_folder(descriptor)
             yield folder
         finally:
             os.close(descriptor)
@@ -222,8 +121,8 @@ def scratch(path: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def lock(descriptor: int) -> bool:
-    """Lock a folder until it is closed or its process ends; report whether nobody else has."""
+def _lock_folder(descriptor: int) -> bool:
+    """Lock a folder until it is closed or the process ends; return whether this succeeded."""
     if sys.platform == "win32":
         return False
     import fcntl
@@ -235,20 +134,20 @@ def lock(descriptor: int) -> bool:
     return True
 
 
-def sweep(folder: Path) -> None:
-    """Remove what killed processes left half-written in a folder, and nothing that is being written."""
+def remove_partial_files(folder: Path) -> None:
+    """Remove partial files that killed processes left in a folder, but none that is being written."""
     with suppress(OSError):
         for partial in folder.glob(f".*{PARTIAL}"):
             if found := OWN.fullmatch(partial.name):
-                sweep_one(partial, found["name"])
+                _remove_scratch_folder(partial, found["name"])
 
 
-def sweep_one(partial: Path, name: str) -> None:
-    """Remove a scratch folder, unless its writer is alive or it holds more than the file `name`."""
+def _remove_scratch_folder(partial: Path, name: str) -> None:
+    """Remove a scratch folder, unless its writer is alive or it has more than the file `name`."""
     with suppress(OSError):
         descriptor = os.open(partial, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:
-            if {name}.issuperset(os.listdir(partial)) and lock(descriptor):
+            if {name}.issuperset(os.listdir(partial)) and _lock_folder(descriptor):
                 shutil.rmtree(partial, ignore_errors=True)
         finally:
             os.close(descriptor)

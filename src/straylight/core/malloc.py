@@ -1,4 +1,4 @@
-"""Freed memory kept for the next step."""
+"""Keep freed memory in the process for the next step."""
 
 import ctypes
 import sys
@@ -8,11 +8,11 @@ NEVER = -1
 
 
 def keep_freed_memory() -> None:
-    """Have the C library keep the memory of freed tensors, where it is glibc.
+    """Make glibc keep the memory of freed tensors.
 
-    By default glibc maps every large block anew and gives it back when it is freed, so that each step
-    of an attack has the kernel clear the same pages again: two fifths of the CPU time of a forward and
-    backward pass (`benchmarks/memory.py`). The figures do not change. `man 3 mallopt`.
+    By default glibc maps every large block anew and returns it when it is freed, so the kernel clears
+    the same pages again in each step of an attack: two fifths of the CPU time of a forward and
+    backward pass (`benchmarks/memory.py`). The results do not change. `man 3 mallopt`.
     """
     if not sys.platform.startswith("linux"):
         return

@@ -1,4 +1,4 @@
-"""Progress: bars on a terminal, a line now and then in a log, silence in a library."""
+"""Progress of long tasks: bars on a terminal, occasional lines in a log, nothing in a library."""
 
 import functools
 import inspect
@@ -11,29 +11,28 @@ from typing import ParamSpec, Protocol, TypeVar, runtime_checkable
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from straylight.core.errors import printable
+from straylight.core.errors import ISOLATES, escape_unprintable
 
 P = ParamSpec("P")
 R = TypeVar("R")
-ISOLATES = dict.fromkeys((0x2068, 0x2069))  # which a page needs around names, and a terminal shows
 
 
 @runtime_checkable
 class Tracker(Protocol):
-    """What long work tells of itself."""
+    """Receives progress updates from a long-running task."""
 
     def start(self, title: str, total: int) -> None:
-        """Begin a piece of work of `total` units."""
+        """Start a task of `total` units."""
 
     def advance(self, units: int, note: str = "") -> None:
-        """Tell that `units` more are done, and how things stand in a word or two."""
+        """Report that `units` more are done, with a short status note."""
 
     def say(self, line: str) -> None:
-        """Tell something that the user must know before the work is done."""
+        """Report something that the user should know before the task is finished."""
 
 
 class Silent:
-    """A tracker that says nothing."""
+    """A tracker that discards all updates."""
 
     def start(self, title: str, total: int) -> None: ...
 
@@ -42,24 +41,24 @@ class Silent:
     def say(self, line: str) -> None: ...
 
 
-class Bars:
-    """A tracker that draws one bar for each piece of work, with the time left."""
+class ProgressBars:
+    """A tracker that draws one progress bar per task, with the time left."""
 
     def __init__(self, progress: Progress) -> None:
         self.progress = progress
 
     def start(self, title: str, total: int) -> None:
-        self.task = self.progress.add_task(printable(title), total=total, note="")
+        self.task = self.progress.add_task(escape_unprintable(title), total=total, note="")
 
     def advance(self, units: int, note: str = "") -> None:
-        self.progress.update(self.task, advance=units, note=printable(note))
+        self.progress.update(self.task, advance=units, note=escape_unprintable(note))
 
     def say(self, line: str) -> None:
-        say(self.progress.console, line)
+        print_plain(self.progress.console, line)
 
 
-class Lines:
-    """A tracker that prints a line at every quarter of a piece of work."""
+class ProgressLines:
+    """A tracker that prints a line at every quarter of a task."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -75,32 +74,34 @@ class Lines:
             left = seconds * (self.total - self.done) / max(self.done, 1)
             share = 100 * self.done // max(self.total, 1)
             line = f"{self.title}: {share} %, {seconds:.0f} s, {left:.0f} s left {note}"
-            say(self.console, line.rstrip())
+            print_plain(self.console, line.rstrip())
 
     def say(self, line: str) -> None:
-        say(self.console, line)
+        print_plain(self.console, line)
 
 
-def can_draw(console: Console) -> bool:
-    """Return whether bars can be drawn: on a terminal, or in a notebook that has widgets."""
+def _can_draw_bars(console: Console) -> bool:
+    """Return whether progress bars can be drawn: on a terminal, or in a notebook with widgets."""
     if console.is_jupyter:
         return find_spec("ipywidgets") is not None and find_spec("IPython") is not None
     return console.is_terminal
 
 
-def say(console: Console, text: str, style: str = "") -> None:
-    """Print lines for a reader, whatever names they hold: no markup, nothing that a terminal obeys."""
+def print_plain(console: Console, text: str, style: str = "") -> None:
+    """Print text that may quote untrusted names: without markup and with control characters escaped."""
     plain = text.translate(ISOLATES)
-    lines = "\n".join(map(printable, plain.split("\n")))
+    lines = "\n".join(map(escape_unprintable, plain.split("\n")))
     console.print(lines, style=style or None, markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager
-def progress(console: Console) -> Iterator[Tracker]:
+def show_progress(console: Console) -> Iterator[Tracker]:
     """Show progress on `console` while the context is open."""
-    if not can_draw(console):
-        # Rich would draw each line of a notebook as a table of its own.
-        yield Lines(Console(stderr=True, force_jupyter=False) if console.is_jupyter else console)
+    if not _can_draw_bars(console):
+        # In a notebook, Rich would draw each line as a separate table.
+        yield ProgressLines(
+            Console(stderr=True, force_jupyter=False) if console.is_jupyter else console
+        )
         return
     columns = (
         TextColumn("{task.description:<34}", markup=False),
@@ -112,11 +113,11 @@ def progress(console: Console) -> Iterator[Tracker]:
         TextColumn("{task.fields[note]}", markup=False),
     )
     with Progress(*columns, console=console) as display:
-        yield Bars(display)
+        yield ProgressBars(display)
 
 
-def shown(work: Callable[P, R]) -> Callable[P, R]:
-    """Decorate a function that takes a `tracker`: without one, its progress is shown on stderr."""
+def with_progress(work: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a function that takes a `tracker`, to show progress on stderr if none is given."""
 
     parameters = inspect.signature(work)
 
@@ -125,7 +126,7 @@ def shown(work: Callable[P, R]) -> Callable[P, R]:
         given = parameters.bind(*args, **kwargs)
         if given.arguments.get("tracker") is not None:
             return work(*args, **kwargs)
-        with progress(Console(stderr=True)) as tracker:
+        with show_progress(Console(stderr=True)) as tracker:
             given.arguments["tracker"] = tracker
             return work(*given.args, **given.kwargs)
 

@@ -1,31 +1,33 @@
-"""Settings as a user types them: ``NAME=VALUE,NAME=VALUE`` for the fields of a frozen dataclass."""
+"""Settings on the command line: ``NAME=VALUE,NAME=VALUE`` for the fields of a frozen dataclass."""
 
 from typing import TypeVar
 
-from straylight.core.errors import InputError, quoted
+from straylight.core.errors import InputError, quote_text
 
 T = TypeVar("T")
-LARGEST = 2**53  # of a number: no setting is larger
+LARGEST = 2**53  # of any number
 TOO_LARGE = "too large"
 
 
 def parse_settings(make: type[T], name: str, text: str) -> T:
-    """Make a dataclass whose fields are numbers or words; those not named keep their defaults.
+    """Parse settings into a dataclass of numbers and words; omitted fields keep their defaults.
 
     Args:
         make: The dataclass; each field has a default.
-        name: What the user calls it.
-        text: ``FIELD=VALUE,FIELD=VALUE``, or nothing.
+        name: Name of the setting for messages.
+        text: ``FIELD=VALUE,FIELD=VALUE``, or empty.
 
     Raises:
-        InputError: If there is no such field, or the value is not of its kind.
+        InputError: If a field does not exist, or a value has the wrong type.
     """
     types: dict[str, type[int | float | str]] = {key: type(v) for key, v in vars(make()).items()}
     values: dict[str, int | float | str] = {}
     for pair in filter(None, text.split(",")):
         key, _, value = pair.partition("=")
         if key not in types:
-            raise InputError(f"{name} has no setting '{quoted(key)}': it has {', '.join(types)}.")
+            raise InputError(
+                f"{name} has no setting '{quote_text(key)}': it has {', '.join(types)}."
+            )
         if key in values:
             raise InputError(f"{name} has the setting '{key}' twice: give it once.")
         try:
@@ -37,6 +39,6 @@ def parse_settings(make: type[T], name: str, text: str) -> T:
             kind = "a whole number" if types[key] is int else "a number"
             most = f" of at most {LARGEST}" * (error.args == (TOO_LARGE,))
             raise InputError(
-                f"{name}:{key} must be {kind}{most}, not '{quoted(value, 40)}'."
+                f"{name}:{key} must be {kind}{most}, not '{quote_text(value, 40)}'."
             ) from None
     return make(**values)

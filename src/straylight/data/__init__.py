@@ -1,1 +1,1 @@
-"""Images and files of images, for attackers and cohorts alike."""
+"""Images and image files, shared by attackers and cohorts."""

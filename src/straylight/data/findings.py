@@ -1,15 +1,15 @@
-"""Images with several findings, or none, and classifiers that say several.
+"""Findings: images with zero or more of them, and classifiers of findings.
 
-What the findings of an image are to a classifier follows from the names of its classes: of ``no F``, ``F``
-it is F if F is among them; of ``no finding``, ``F``, ``G``, ... it is the one finding of the image, and an
-image with several is left out, since the classifier gives one answer.
+The class of an image follows from its findings and the names of the classes. With the classes ``no F``,
+``F`` it is F if F is among the findings. With ``no finding``, ``F``, ``G``, ... it is the only finding of
+the image; an image with several is skipped, since the classifier predicts one class.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from straylight.core.errors import InputError, listed, quoted
+from straylight.core.errors import InputError, join_names, quote_text
 
 Names = Sequence[str]
 Findings = frozenset[str]
@@ -20,24 +20,24 @@ BETWEEN = "|"
 
 
 @dataclass(frozen=True)
-class Labelled:
-    """The classes of images.
+class NumberedLabels:
+    """Class numbers of images.
 
     Attributes:
         class_names: In the classifier's order.
-        numbers: For the index of each image: its class.
-        left_out: For the index of each other image: why it has none.
+        numbers: Class of each image, by the index of the image.
+        skipped: Why the other images have no class, by the index of the image.
     """
 
     class_names: tuple[str, ...]
     numbers: dict[int, int]
-    left_out: dict[int, str]
+    skipped: dict[int, str]
 
 
 def choose_finding(
     finding: str, names: tuple[str, ...], n_outputs: int, spec: str
 ) -> tuple[int | Literal["all"], tuple[str, ...]]:
-    """Return which outputs of a network of findings are looked at, and the classes that this makes.
+    """Return the outputs of a multi-label network to audit, and the resulting class names.
 
     >>> choose_finding("mass", ("effusion", "mass"), 2, "x.onnx")
     (1, ('no mass', 'mass'))
@@ -45,7 +45,7 @@ def choose_finding(
     ('all', ('no finding', 'effusion', 'mass'))
 
     Raises:
-        InputError: If the names do not fit the outputs, or have another meaning already.
+        InputError: If the names do not match the outputs or are ambiguous.
     """
     if n_outputs != len(names) or finding not in (*names, ALL):
         raise InputError(
@@ -56,14 +56,14 @@ def choose_finding(
     taken = [name for name in names if name.lower() in (ALL, NO_FINDING)]
     if taken:
         raise InputError(
-            f"{spec} has an output '{quoted(taken[0])}', so that --finding all has no one meaning: choose "
-            "one finding, or leave that output away in a function of your own (python:MODULE:FUNCTION)."
+            f"{spec} has an output '{quote_text(taken[0])}', so --finding all is ambiguous: choose one "
+            "finding, or remove that output in your own function (python:MODULE:FUNCTION)."
         )
     return ALL, (NO_FINDING, *names)
 
 
 def findings_of(class_names: Names | None) -> tuple[str, ...]:
-    """Return the findings that a classifier of such classes knows; none if it is one of plain classes.
+    """Return the findings among class names; empty if the classes are not findings.
 
     >>> findings_of(("no mass", "mass")), findings_of(("no finding", "mass", "edema"))
     (('mass',), ('mass', 'edema'))
@@ -75,30 +75,33 @@ def findings_of(class_names: Names | None) -> tuple[str, ...]:
     return tuple(others) if pair or first == NO_FINDING else ()
 
 
-def parse(label: str, spec: str) -> Findings:
-    """Read a list of findings; empty, or ``No Finding``: none.
+def parse_findings(label: str, spec: str) -> Findings:
+    """Parse a list of findings; an empty list or ``No Finding`` gives none.
 
-    >>> sorted(parse("Cardiomegaly|Effusion", "labels.csv")), sorted(parse("No Finding", "labels.csv"))
-    (['Cardiomegaly', 'Effusion'], [])
+    >>> sorted(parse_findings("Cardiomegaly|Effusion", "labels.csv"))
+    ['Cardiomegaly', 'Effusion']
+    >>> sorted(parse_findings("No Finding", "labels.csv"))
+    []
     """
     parts = Findings(part.strip() for part in label.split(BETWEEN)) - {""}
     none = Findings(part for part in parts if part.lower() == NO_FINDING)
     if none and parts != none:
         raise InputError(
-            f"{spec} has the label '{quoted(label)}', which is a finding and none: mend it."
+            f"{spec} has the label '{quote_text(label)}', which has both a finding and no finding: "
+            "correct it."
         )
     return parts - none
 
 
-def one_each(found: list[Findings], class_names: Names, spec: str) -> Labelled:
-    """Give each image its one finding that the classifier knows, or the first class for none."""
-    numbers, left_out = {}, {}
+def number_findings(found: list[Findings], class_names: Names, spec: str) -> NumberedLabels:
+    """Assign each image the class of its only known finding, or the first class if it has none."""
+    numbers, skipped = {}, {}
     for index, findings in enumerate(found):
         known = [number for number, name in enumerate(class_names) if name in findings]
         if len(known) > 1:
-            left_out[index] = "several findings: " + listed(class_names[k] for k in known)
+            skipped[index] = "several findings: " + join_names(class_names[k] for k in known)
         else:
             numbers[index] = known[0] if known else 0
     if not numbers:
         raise InputError(f"every image of {spec} has several findings: audit one, --finding NAME.")
-    return Labelled(tuple(class_names), numbers, left_out)
+    return NumberedLabels(tuple(class_names), numbers, skipped)

@@ -1,4 +1,4 @@
-"""A set of images, decoded once and kept as uint8, in memory or in a file that is mapped into it."""
+"""Image sets: images decoded once and stored as uint8, in memory or in a memory-mapped file."""
 
 import hashlib
 from collections.abc import Iterator
@@ -9,29 +9,29 @@ from typing import Any, Literal
 import torch
 from jaxtyping import Int64
 
-from straylight.core.norms import Norm, image_norms
-from straylight.core.tensors import Batch, Images, Pixels, Shape, from_pixels
-from straylight.data.value_ranges import ValueRange, summarise
+from straylight.core.conventions import Norm, Shape
+from straylight.core.tensors import Batch, Images, Pixels, from_pixels, image_norms
+from straylight.data.value_ranges import ValueRange, summarise_ranges
 
 RGB = 3
-CHUNK = 64  # images that are digested together
+CHUNK = 64  # images hashed together
 
 
 @dataclass(frozen=True)
-class Skipped:
-    """A file or image that was left out, and why."""
+class SkippedImage:
+    """A file or image that was skipped, and the reason."""
 
     file: str
     reason: str
 
 
 @dataclass(frozen=True)
-class Origin:
-    """What lies behind a set of images.
+class ImageOrigin:
+    """Origin of the images of a set.
 
     Attributes:
-        kind: Whole photographs, crops of them, or drawings, which no camera took.
-        n_distinct: How many different pictures.
+        kind: Whole photographs, crops of photographs, or computer-generated drawings.
+        n_distinct: Number of different originals.
     """
 
     kind: Literal["photographs", "crops", "drawings"]
@@ -43,22 +43,22 @@ class ImageSet:
     """Images of one shape.
 
     Attributes:
-        stored: uint8, (N, C, H, W). May be a file mapped into memory, larger than memory and not to be
-            written to: take what is needed by `pixels_at`, `images` or `batches`.
-        spec: Where they came from, as the user wrote it.
-        skipped: What was left out: it could not be read, or has no one label.
-        rows: Which of `stored` are in the set, in its order (None: all).
-        ranges: For each of `stored`, which values became black and white (empty: not known).
-        origin: What lies behind them (None: each is a picture of its own; see `source`).
-        files: For each of `stored`, the SHA-256 of the file that it was decoded from (empty: not known).
+        stored: uint8, (N, C, H, W). May be a read-only memory-mapped file that is larger than memory: use
+            `pixels_at`, `images` or `batches` to load a part of it.
+        spec: The source of the images, as the user wrote it.
+        skipped: Images that were skipped: they could not be read, or have no single label.
+        rows: Indices of `stored` that are in the set, in its order (None: all).
+        ranges: Value range of each image in `stored` (empty: unknown).
+        origin: Origin of the images (None: each is an image of its own; see `source`).
+        files: SHA-256 of the file of each image in `stored` (empty: unknown).
     """
 
     stored: Pixels
     spec: str
-    skipped: tuple[Skipped, ...] = field(default=())
+    skipped: tuple[SkippedImage, ...] = field(default=())
     rows: Int64[torch.Tensor, "rows"] | None = None
     ranges: tuple[ValueRange, ...] = ()
-    origin: Origin | None = None
+    origin: ImageOrigin | None = None
     files: tuple[bytes, ...] = ()
 
     def __len__(self) -> int:
@@ -72,12 +72,12 @@ class ImageSet:
 
     @property
     def pixels(self) -> Pixels:
-        """All pixels, uint8 (N, C, H, W), in memory if the set is a part of another."""
+        """All pixels, uint8 (N, C, H, W); copied into memory if the set is a subset."""
         return self.pixels_at(slice(None))
 
     @cached_property
     def sha256(self) -> str:
-        """Digest of the decoded pixels and their shape: the same for the same images in any container."""
+        """Digest of the decoded pixels and their shape, independent of the container of the images."""
         digest = hashlib.sha256(str((len(self), *self.shape)).encode())
         for start in range(0, len(self), CHUNK):
             chunk = self.pixels_at(slice(start, start + CHUNK))
@@ -85,7 +85,7 @@ class ImageSet:
         return digest.hexdigest()
 
     def digests(self) -> set[str]:
-        """Digest of the decoded pixels of each image."""
+        """Return the digests of the decoded pixels of each image."""
         return set(self._digests)
 
     @cached_property
@@ -94,22 +94,22 @@ class ImageSet:
         return frozenset(hashlib.sha256(image.numpy().tobytes()).hexdigest() for image in pixels)
 
     def file_digests(self) -> set[bytes]:
-        """Digests of the files that the images were decoded from, where they are known."""
+        """Return the digests of the files of the images, where known."""
         if self.rows is None or not self.files:
             return set(self.files)
         return {self.files[row] for row in self.rows.tolist()}
 
     @property
-    def source(self) -> Origin:
-        """What lies behind the images: where that is not known, photographs, different by their pixels."""
-        return self.origin or Origin("photographs", len(self._digests))
+    def source(self) -> ImageOrigin:
+        """Origin of the images; if unknown, photographs, counted by their distinct pixels."""
+        return self.origin or ImageOrigin("photographs", len(self._digests))
 
     def subset(self, index: Batch) -> "ImageSet":
-        """Choose images, in the order of `index`, without copying them."""
+        """Return the images at `index`, in that order, without copying them."""
         rows = index if self.rows is None else self.rows[index]
         behind = self.origin
         if behind is not None:
-            behind = Origin(behind.kind, min(behind.n_distinct, len(index)))
+            behind = ImageOrigin(behind.kind, min(behind.n_distinct, len(index)))
         return ImageSet(
             *(self.stored, self.spec),
             rows=rows,
@@ -120,10 +120,10 @@ class ImageSet:
 
     @property
     def value_ranges(self) -> tuple[dict[str, Any], ...]:
-        """How the values of the images became 8 bits, one row for each way (see `summarise`)."""
+        """How image values were converted to 8 bits, one row per method (see `summarise_ranges`)."""
         if self.rows is None or not self.ranges:
-            return summarise(self.ranges)
-        return summarise(self.ranges[row] for row in self.rows.tolist())
+            return summarise_ranges(self.ranges)
+        return summarise_ranges(self.ranges[row] for row in self.rows.tolist())
 
     def pixels_at(self, index: torch.Tensor | slice) -> Pixels:
         """Return the pixels of the images at `index`, uint8 (n, C, H, W)."""
@@ -134,21 +134,21 @@ class ImageSet:
         return from_pixels(self.pixels_at(index))
 
     def batches(self, batch_size: int) -> Iterator[Images]:
-        """Yield all images in order."""
+        """Yield all images in order, in batches."""
         for start in range(0, len(self), batch_size):
             yield self.images(slice(start, start + batch_size))
 
     def mean_norm(self, norm: Norm) -> float:
-        """Mean norm of an image in [0, 1], over all channels and pixels."""
+        """Return the mean norm of the images in [0, 1], over all channels and pixels."""
         norms = [image_norms(batch, norm).double() for batch in self.batches(256)]
         return float(torch.cat(norms).mean())
 
 
 class CopiedImages(ImageSet):
-    """The same images for code that might write into them: all that it is given is a copy.
+    """An image set that returns copies, for code that might modify them.
 
     Args:
-        images: Are left as they are, and note what is looked at if they do so.
+        images: The original set, which stays unchanged and may count accesses.
     """
 
     def __init__(self, images: ImageSet) -> None:
@@ -168,11 +168,11 @@ class CopiedImages(ImageSet):
 
     @cached_property
     def stored(self) -> Pixels:
-        """A copy of all pixels, made when it is first asked for: it counts as a look at every image."""
+        """A copy of all pixels, made on first access, which counts as an access to every image."""
         return self.pixels_at(slice(None))
 
     def subset(self, index: Batch) -> "CopiedImages":
-        """Choose images, in the order of `index`; they are copied when they are looked at."""
+        """Return the images at `index`, in that order; they are copied on access."""
         return CopiedImages(self._images.subset(index))
 
     def pixels_at(self, index: torch.Tensor | slice) -> Pixels:

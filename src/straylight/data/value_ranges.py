@@ -1,4 +1,4 @@
-"""Value ranges: which stored values became black and white, for one image and for a set."""
+"""Value ranges: the stored values that became black and white, for one image and for a set."""
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ HOW = (STORED, CHOSEN_WINDOW, OWN_WINDOW, OWN_TABLE, SPAN, UPPER_BITS)
 
 
 class ValueRange(NamedTuple):
-    """How the values of an image became 8 bits.
+    """How the values of an image were converted to 8 bits.
 
     Attributes:
         how: One of `HOW`.
@@ -28,10 +28,10 @@ class ValueRange(NamedTuple):
 EIGHT_BITS = ValueRange(STORED, 0.0, 255.0)
 
 
-def summarise(ranges: Iterable[ValueRange]) -> tuple[dict[str, Any], ...]:
-    """Return one row for each way that occurs, however many images there are.
+def summarise_ranges(ranges: Iterable[ValueRange]) -> tuple[dict[str, Any], ...]:
+    """Summarise the ranges of many images in one row per method.
 
-    >>> summarise([ValueRange(SPAN, 3, 90), ValueRange(SPAN, 1, 70)])
+    >>> summarise_ranges([ValueRange(SPAN, 3, 90), ValueRange(SPAN, 1, 70)])
     ({'how': 'least to greatest', 'n': 2, 'darkest': [1, 3], 'lightest': [70, 90]},)
     """
     found: dict[str, list[ValueRange]] = {}

@@ -1,9 +1,9 @@
 """The embedded demo: the paper's effect and its ablation, offline, on synthetic images.
 
-A small backbone that was trained on photographs comes with the package (`backbone.json` tells how). It
-is fine-tuned on phantoms of skin lesions, attacked with one perturbation made from scikit-image's
-photographs (adapted to it by its own statistics), and compared with the same network trained from random
-initialisation.
+A small backbone that was trained on photographs comes with the package (`backbone.json` records
+how). It is fine-tuned on phantoms of skin lesions and attacked with one perturbation, made from
+scikit-image's photographs adapted to its own statistics. The same network trained from random
+initialisation is attacked for comparison.
 """
 
 import json
@@ -15,24 +15,26 @@ import torch
 
 from straylight.attacks.gradient import Gradient
 from straylight.attacks.method import Method
+from straylight.audit.files import clear_audit, remove_file
+from straylight.audit.inputs import load_inputs
 from straylight.audit.plan import Plan
 from straylight.audit.results import Audit
-from straylight.audit.run import run
-from straylight.audit.unfinished import clear, remove
-from straylight.cohort.load import Cohort
+from straylight.audit.run import run_audit
+from straylight.cohort.cohort import Cohort
+from straylight.cohort.identity import digest_labels
+from straylight.core.conventions import Shape
 from straylight.core.errors import InputError
 from straylight.core.files import make_folder, make_inner_folder
 from straylight.core.progress import Silent, Tracker
-from straylight.core.tensors import Shape
 from straylight.data.images import ImageSet
-from straylight.data.photographs.load import PHOTOS, load_natural
-from straylight.demo.phantoms import CLASS_NAMES, phantoms
-from straylight.models.card import CARD_FILE, WEIGHTS, load_classifier
+from straylight.data.photographs.builtin import PHOTOS
+from straylight.demo.phantoms import CLASS_NAMES, draw_phantoms
+from straylight.models.card import load_classifier
 from straylight.models.classifier import Classifier
+from straylight.models.files import CARD_FILE, WEIGHTS
 from straylight.report.render import write_report
-from straylight.training.epochs import CHECKPOINT, digest_of_weights
+from straylight.training.epochs import CHECKPOINT, digest_weights_file
 from straylight.training.finetune import finetune
-from straylight.training.identity import digest_of_labels
 from straylight.training.recipe import RANDOM, Recipe
 
 SIZE = 64
@@ -59,7 +61,7 @@ def run_demo(
     command: str = "straylight demo",
     tracker: Tracker | None = None,
 ) -> dict[str, Audit]:
-    """Fine-tune, audit and report on both variants; an interrupted demo goes on, a finished one is kept.
+    """Train, audit and report both variants; resume an interrupted demo, and keep a finished one.
 
     Returns:
         The audit of the fine-tuned classifier (``transfer``) and of the one from random
@@ -71,21 +73,21 @@ def run_demo(
     """
     tracker = tracker or Silent()
     make_folder(out)
-    for name in recipes(seed):
+    for name in make_recipes(seed):
         make_inner_folder(out / name)
         if force:
-            clear(out / name)
-    cohort = phantom_cohort(N_TEST, seed=TEST_SEED + seed)
-    photographs = load_natural(PHOTOS, SHAPE, n=N_PHOTOGRAPHS, seed=seed)
+            clear_audit(out / name)
+    cohort = draw_phantom_cohort(N_TEST, seed=TEST_SEED + seed)
     audits = {}
     plans = {"transfer": replace(PLAN, seed=seed), "scratch": replace(PLAN, targets=(), seed=seed)}
-    for name, recipe in recipes(seed).items():
-        classifier = trained(recipe, out / name / "model", tracker, force=force)
-        audits[name] = run(
+    for name, recipe in make_recipes(seed).items():
+        classifier = _train_or_load(recipe, out / name / "model", tracker, force=force)
+        inputs = load_inputs(
+            classifier, natural=PHOTOS, cohort=cohort, n_photographs=N_PHOTOGRAPHS, seed=seed
+        )
+        audits[name] = run_audit(
             plans[name],
-            classifier,
-            photographs,
-            cohort,
+            inputs,
             out / name,
             force=force,
             show_images=True,
@@ -98,8 +100,8 @@ def run_demo(
     return audits
 
 
-def recipes(seed: int) -> dict[str, Recipe]:
-    """Return how the two variants are trained: alike, but for where they start."""
+def make_recipes(seed: int) -> dict[str, Recipe]:
+    """Return the recipes of both variants, which differ in their initial weights only."""
     card = json.loads((Path(__file__).parent / "backbone.json").read_text(encoding="utf-8"))
     transfer = Recipe(
         backbone=card["architecture"],
@@ -112,30 +114,34 @@ def recipes(seed: int) -> dict[str, Recipe]:
     return {"transfer": transfer, "scratch": replace(transfer, weights=RANDOM)}
 
 
-def trained(recipe: Recipe, folder: Path, tracker: Tracker, *, force: bool) -> Classifier:
-    """Train a classifier, or load it where an interrupted demo has left it."""
+def _train_or_load(recipe: Recipe, folder: Path, tracker: Tracker, *, force: bool) -> Classifier:
+    """Train a classifier, or load the one that an earlier run of the demo has trained.
+
+    Raises:
+        InputError: If the model in `folder` is from a demo with another seed, data or recipe.
+    """
     if force and not folder.is_symlink():
         for name in (CARD_FILE, WEIGHTS, CHECKPOINT):
-            remove(folder / name)
+            remove_file(folder / name)
     make_inner_folder(folder)
     if not (folder / CARD_FILE).exists() or (folder / CHECKPOINT).exists():
         return finetune(
-            phantom_cohort(N_TRAIN, seed=TRAIN_SEED + recipe.seed), recipe, folder, tracker
+            draw_phantom_cohort(N_TRAIN, seed=TRAIN_SEED + recipe.seed), recipe, folder, tracker
         )
     classifier = load_classifier(folder)
-    known = classifier.card["training"]
-    if known.get("seed") != recipe.seed:
+    training = classifier.card["training"]
+    if training.get("seed") != recipe.seed:
         raise InputError(
-            f"{folder} holds the model of another seed: use --force, or another folder (--out)."
+            f"{folder} holds a model trained with another seed: use --force, or another folder (--out)."
         )
     wanted = json.loads(json.dumps(asdict(replace(recipe, weights=Path(recipe.weights).name))))
-    data = phantom_cohort(N_TRAIN, seed=TRAIN_SEED + recipe.seed)
+    data = draw_phantom_cohort(N_TRAIN, seed=TRAIN_SEED + recipe.seed)
     wanted |= {
         "data_sha256": data.images.sha256,
-        "labels_sha256": digest_of_labels(data),
-        "weights_sha256": digest_of_weights(recipe.weights),
+        "labels_sha256": digest_labels(data),
+        "weights_sha256": digest_weights_file(recipe.weights),
     }
-    other = any(known.get(key) != value for key, value in wanted.items())
+    other = any(training.get(key) != value for key, value in wanted.items())
     card = {
         "architecture": recipe.backbone,
         "arguments": recipe.backbone_args,
@@ -152,8 +158,8 @@ def trained(recipe: Recipe, folder: Path, tracker: Tracker, *, force: bool) -> C
 
 
 @cache
-def phantom_cohort(n: int, *, seed: int) -> Cohort:
-    """Draw labelled phantoms."""
-    pixels, labels = phantoms(n, size=SIZE, seed=seed)
+def draw_phantom_cohort(n: int, *, seed: int) -> Cohort:
+    """Draw labelled phantoms as a cohort."""
+    pixels, labels = draw_phantoms(n, size=SIZE, seed=seed)
     images = ImageSet(torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous(), "builtin:phantoms")
     return Cohort(images, torch.from_numpy(labels), CLASS_NAMES)

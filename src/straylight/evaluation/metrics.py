@@ -1,4 +1,4 @@
-"""Counts of an evaluation, and the only place where they are divided."""
+"""Counts of an evaluation, and the rates derived from them: the only place that divides counts."""
 
 import math
 from collections.abc import Sequence
@@ -9,22 +9,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 Matrix = tuple[tuple[int, ...], ...]
-Z95 = 1.959963984540054  # 97.5th percentile of the standard normal distribution
+_Z95 = 1.959963984540054  # 97.5th percentile of the standard normal distribution
 
 
-def wilson(hits: int, n: int) -> tuple[float, float]:
-    """Wilson score interval of a proportion at 95 % (Wilson 1927, JASA 22:209).
+def wilson_interval(hits: int, n: int) -> tuple[float, float]:
+    """Return the Wilson score interval of a proportion at 95 % (Wilson 1927, JASA 22:209).
 
-    An empty sample says nothing: its interval is (0, 1).
+    The interval of an empty sample is (0, 1).
 
-    >>> [round(bound, 4) for bound in wilson(5, 10)]
+    >>> [round(bound, 4) for bound in wilson_interval(5, 10)]
     [0.2366, 0.7634]
     """
     if n == 0:
         return 0.0, 1.0
     rate = hits / n
-    centre = (rate + Z95**2 / (2 * n)) / (1 + Z95**2 / n)
-    half = Z95 / (1 + Z95**2 / n) * math.sqrt(rate * (1 - rate) / n + Z95**2 / (4 * n**2))
+    centre = (rate + _Z95**2 / (2 * n)) / (1 + _Z95**2 / n)
+    half = _Z95 / (1 + _Z95**2 / n) * math.sqrt(rate * (1 - rate) / n + _Z95**2 / (4 * n**2))
     # At 0 and n hits one bound is the rate itself, exactly; rounding would miss it.
     low = 0.0 if hits == 0 else centre - half
     high = 1.0 if hits == n else centre + half
@@ -33,7 +33,7 @@ def wilson(hits: int, n: int) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Proportion:
-    """So many of so many."""
+    """A number of hits among a number of images."""
 
     hits: int
     n: int
@@ -46,15 +46,15 @@ class Proportion:
     @property
     def ci95(self) -> tuple[float, float]:
         """Wilson 95 % interval."""
-        return wilson(self.hits, self.n)
+        return wilson_interval(self.hits, self.n)
 
 
-def mean_of(parts: Sequence[Proportion]) -> tuple[float, float, float]:
-    """Mean of independent proportions, and its 95 % interval, from their Wilson intervals.
+def mean_with_interval(parts: Sequence[Proportion]) -> tuple[float, float, float]:
+    """Return the mean of independent proportions and its 95 % interval, from their Wilson intervals.
 
     The distances of the bounds add as squares: MOVER (Zou & Donner 2008, Stat Med 27:1693).
 
-    >>> mean_of([Proportion(5, 10)]) == (0.5, *wilson(5, 10))
+    >>> mean_with_interval([Proportion(5, 10)]) == (0.5, *wilson_interval(5, 10))
     True
     """
     rates, bounds = [part.rate for part in parts], [part.ci95 for part in parts]
@@ -65,11 +65,11 @@ def mean_of(parts: Sequence[Proportion]) -> tuple[float, float, float]:
     return mean, mean - below, mean + above
 
 
-def percent(rate: float, digits: int = 1) -> str:
-    """Format a rate; 0 and 100 are printed only where they are exact.
+def format_percent(rate: float, digits: int = 1) -> str:
+    """Format a rate in percent; 0 and 100 are printed only where they are exact.
 
-    >>> percent(0.5), percent(0.0), percent(0.0001), percent(0.99999), percent(1.0)
-    ('50.0', '0', '<0.1', '>99.9', '100')
+    >>> [format_percent(rate) for rate in (0.5, 0.0, 0.0001, 0.99999, 1.0)]
+    ['50.0', '0', '<0.1', '>99.9', '100']
     """
     least = 10.0**-digits
     value = 100 * rate
@@ -84,7 +84,7 @@ def percent(rate: float, digits: int = 1) -> str:
 
 @dataclass(frozen=True)
 class Score:
-    """What one perturbation did to a cohort, in counts.
+    """Counts of what one perturbation did to a cohort.
 
     Attributes:
         confusion: Rows: true class; columns: prediction under the perturbation.
@@ -126,7 +126,7 @@ class Score:
 
     @property
     def constant(self) -> Proportion:
-        """Images that always giving the most frequent true class would be right for."""
+        """Images of the most frequent true class: correct if that class were always predicted."""
         return Proportion(max(map(sum, self.confusion)), self.n)
 
     @property
@@ -141,7 +141,7 @@ class Score:
 
     @property
     def ceiling(self) -> Proportion:
-        """Fooled images if all were sent to the dominant class: those not there without attack."""
+        """Images not predicted as the dominant class without attack: fooled if all were moved to it."""
         return Proportion(self.n - int(self._transitions[self.dominant_class].sum()), self.n)
 
     def hit(self, target: int) -> Proportion:
@@ -155,6 +155,6 @@ class Score:
         return Proportion(hits, elsewhere)
 
 
-def matrix(rows: list[list[int]]) -> Matrix:
-    """Freeze a table of counts."""
+def to_matrix(rows: list[list[int]]) -> Matrix:
+    """Return a table of counts as tuples."""
     return tuple(tuple(row) for row in rows)

@@ -4,15 +4,15 @@ from dataclasses import dataclass
 
 import torch
 
-from straylight.cohort.load import Cohort
-from straylight.core.errors import InputError, listed, quoted
-from straylight.core.tensors import Delta, Labels, as_received
+from straylight.cohort.cohort import Cohort
+from straylight.core.errors import InputError, join_names, quote_text
+from straylight.core.tensors import Delta, Labels, quantize
 from straylight.evaluation.metrics import Matrix, Score
 from straylight.models.classifier import Classifier
 
 
 @dataclass(frozen=True, eq=False)
-class Clean:
+class CleanPredictions:
     """The classifier's predictions on a cohort without a perturbation."""
 
     cohort: Cohort
@@ -24,13 +24,13 @@ class Clean:
         return cross_table(self.cohort.labels, self.predictions, len(self.cohort.class_names))
 
 
-def check_fits(classifier: Classifier, cohort: Cohort) -> None:
+def check_cohort_fits(classifier: Classifier, cohort: Cohort) -> None:
     """Check that a cohort has images of the classifier's shape, and labels of its classes.
 
     Raises:
         InputError: If not.
     """
-    spec, names, n = quoted(cohort.images.spec), tuple(cohort.class_names), len(cohort.images)
+    spec, names, n = quote_text(cohort.images.spec), tuple(cohort.class_names), len(cohort.images)
     if n == 0:
         raise InputError(f"{spec} has no images: nothing can be measured on it.")
     if cohort.images.shape != classifier.shape:
@@ -39,8 +39,8 @@ def check_fits(classifier: Classifier, cohort: Cohort) -> None:
         )
     if names != classifier.class_names:
         raise InputError(
-            f"{spec} has the classes {listed(names)}; the classifier has "
-            f"{listed(classifier.class_names)}."
+            f"{spec} has the classes {join_names(names)}; the classifier has "
+            f"{join_names(classifier.class_names)}."
         )
     labels = cohort.labels
     if labels.shape != (n,) or not 0 <= int(labels.min()) <= int(labels.max()) < len(names):
@@ -50,34 +50,40 @@ def check_fits(classifier: Classifier, cohort: Cohort) -> None:
         )
 
 
-def predict_clean(classifier: Classifier, cohort: Cohort, *, batch_size: int = 64) -> Clean:
-    """Predict the cohort as it is."""
-    check_fits(classifier, cohort)
-    return Clean(cohort, classifier.predict_all(cohort.images, batch_size))
+def predict_clean(
+    classifier: Classifier, cohort: Cohort, *, batch_size: int = 64
+) -> CleanPredictions:
+    """Predict the cohort without a perturbation."""
+    check_cohort_fits(classifier, cohort)
+    return CleanPredictions(cohort, classifier.predict_all(cohort.images, batch_size))
 
 
-def score(classifier: Classifier, delta: Delta, clean: Clean, *, batch_size: int = 64) -> Score:
-    """Count what `delta` does to the predictions on a cohort.
+def score(
+    classifier: Classifier, delta: Delta, clean: CleanPredictions, *, batch_size: int = 64
+) -> Score:
+    """Count how `delta` changes the predictions on a cohort.
 
     Images are scored as a deployed system receives them, clipped to [0, 1] and rounded to 8 bits;
     `Score.n_fooled_raw` is without both, as in the paper.
     """
-    return count(clean, *predict_attacked(classifier, delta, clean, batch_size=batch_size))
+    return count_predictions(
+        clean, *predict_attacked(classifier, delta, clean, batch_size=batch_size)
+    )
 
 
 def predict_attacked(
-    classifier: Classifier, delta: Delta, clean: Clean, *, batch_size: int = 64
+    classifier: Classifier, delta: Delta, clean: CleanPredictions, *, batch_size: int = 64
 ) -> tuple[Labels, Labels]:
-    """Predict the cohort under `delta`: as a deployed system receives it, and raw."""
+    """Predict the cohort under `delta`: quantized, as a deployed system receives it, and raw."""
     received, raw = [], []
     for images in clean.cohort.images.batches(batch_size):
         attacked = images + delta
-        received.append(classifier.predict(as_received(attacked)))
+        received.append(classifier.predict(quantize(attacked)))
         raw.append(classifier.predict(attacked))
     return torch.cat(received), torch.cat(raw)
 
 
-def count(clean: Clean, predictions: Labels, raw: Labels) -> Score:
+def count_predictions(clean: CleanPredictions, predictions: Labels, raw: Labels) -> Score:
     """Count the predictions under a perturbation."""
     n_classes = len(clean.cohort.class_names)
     return Score(
@@ -88,7 +94,7 @@ def count(clean: Clean, predictions: Labels, raw: Labels) -> Score:
 
 
 def cross_table(rows: Labels, columns: Labels, n: int) -> Matrix:
-    """Count the pairs of two labellings in an n x n table.
+    """Count the pairs of two labellings in an n x n table (a confusion matrix).
 
     >>> cross_table(torch.tensor([0, 0, 1]), torch.tensor([0, 1, 1]), 2)
     ((1, 1), (0, 1))

@@ -1,4 +1,4 @@
-"""Networks by name, as timm and torchvision know them."""
+"""Build networks of timm and torchvision by name."""
 
 import os
 from collections.abc import Iterator
@@ -7,17 +7,17 @@ from typing import Any
 
 from torch import nn
 
-from straylight.core.errors import InputError, quoted, reason_of
+from straylight.core.errors import InputError, quote_text, reason_of
 from straylight.models.constructor_arguments import LAYER_ARGUMENTS, check_arguments
 
 TORCHVISION = "torchvision:"
 INCEPTIONS = ("googlenet", "inception_v3")  # of torchvision
-# Second and third heads of the Inceptions, which only the training of their first papers used: they are
-# not built, and left out where a file has them.
-AUXILIARY = ("AuxLogits.", "aux1.", "aux2.")
+# Auxiliary heads of the Inceptions, used only for training in the original papers: they are not built, and
+# are ignored in weights files.
+AUXILIARY_PREFIXES = ("AuxLogits.", "aux1.", "aux2.")
 
-# What constructors raise for arguments that do not fit together.
-BUILDING = (
+# Raised by constructors for arguments that do not fit together.
+CONSTRUCTOR_ERRORS = (
     *(TypeError, ValueError, RuntimeError, KeyError, IndexError, AttributeError, AssertionError),
     *(ZeroDivisionError, NotImplementedError, OverflowError),
 )
@@ -33,23 +33,23 @@ def build_network(
 
     Args:
         architecture: Its name.
-        arguments: Keyword arguments for the library that builds it.
-        n_classes: Outputs of the head.
-        pretrained: Fill all but the head with the public weights that the library downloads;
-            otherwise everything is random. Of a downloaded pickle only tensors are read.
+        arguments: Keyword arguments for the library's constructor.
+        n_classes: Outputs of the classification layer.
+        pretrained: Download the library's public weights for all but the classification layer;
+            otherwise all weights are random. Only tensors are read from a downloaded pickle.
 
     Raises:
         InputError: If the library does not know the architecture or its arguments, or the weights
-            cannot be had.
+            cannot be loaded.
     """
     if arguments.get("aux_logits"):
         raise InputError(
-            f"auxiliary heads are not trained: leave aux_logits of {quoted(architecture)} away."
+            f"auxiliary heads are not supported: remove aux_logits from {quote_text(architecture)}."
         )
     check_arguments(architecture, arguments, LAYER_ARGUMENTS)
-    library, name = timm_network, architecture
+    library, name = _build_timm, architecture
     if architecture.startswith(TORCHVISION):
-        library, name = torchvision_network, architecture.removeprefix(TORCHVISION)
+        library, name = _build_torchvision, architecture.removeprefix(TORCHVISION)
     if not pretrained:
         return library(name, arguments, n_classes, False)
     try:
@@ -58,7 +58,7 @@ def build_network(
     except InputError:
         raise
     except Exception as error:
-        # The hub, the network and the libraries each raise their own kinds.
+        # The hub, the connection and the libraries raise exceptions of their own.
         raise InputError(
             f"the public weights of {architecture} cannot be loaded ({type(error).__name__}): "
             "check the name and the connection, or give --weights FILE.safetensors."
@@ -67,10 +67,10 @@ def build_network(
 
 @contextmanager
 def restricted_unpickling() -> Iterator[None]:
-    """See to it that torch unpickles tensors only, whichever way a library asks.
+    """Restrict torch's unpickling to tensors, even where a library does not ask for it.
 
-    torchvision's weights are pickles, which it loads without `weights_only`; timm falls back on them
-    where there is no safetensors file.
+    torchvision loads its weights, which are pickles, without `weights_only`; timm falls back to pickles
+    if there is no safetensors file.
     """
     switch = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
     before = os.environ.get(switch)
@@ -84,15 +84,15 @@ def restricted_unpickling() -> Iterator[None]:
             os.environ[switch] = before
 
 
-def timm_network(
+def _build_timm(
     name: str, arguments: dict[str, Any], n_classes: int, pretrained: bool
 ) -> nn.Module:
     """Build a timm model."""
-    import timm  # takes seconds: only where a network is built
+    import timm  # takes seconds: import it only to build a network
 
     if not timm.is_model(name):
-        refuse("timm", name, timm.list_models(f"*{name[:6]}*"))
-    if pretrained:  # it raises the hub's kinds of error, some of them ValueErrors
+        _raise_unknown_architecture("timm", name, timm.list_models(f"*{name[:6]}*"))
+    if pretrained:  # raises the hub's exceptions, some of them ValueErrors
         public: nn.Module = timm.create_model(
             name, pretrained=True, num_classes=n_classes, **arguments
         )
@@ -101,14 +101,14 @@ def timm_network(
         network: nn.Module = timm.create_model(name, num_classes=n_classes, **arguments)
     except InputError:
         raise
-    except BUILDING as error:
+    except CONSTRUCTOR_ERRORS as error:
         raise InputError(
-            f"timm cannot build {name} with {quoted(arguments)}: {reason_of(error)}."
+            f"timm cannot build {name} with {quote_text(arguments)}: {reason_of(error)}."
         ) from error
     return network
 
 
-def torchvision_network(
+def _build_torchvision(
     name: str, arguments: dict[str, Any], n_classes: int, pretrained: bool
 ) -> nn.Module:
     """Build a torchvision classifier."""
@@ -117,7 +117,9 @@ def torchvision_network(
     get_model = models.get_model
     known: list[str] = models.list_models(module=models)
     if name not in known:
-        refuse("torchvision", name, [other for other in known if other[:6] == name[:6]])
+        _raise_unknown_architecture(
+            "torchvision", name, [other for other in known if other[:6] == name[:6]]
+        )
     own = {"aux_logits": False, "init_weights": True} if name in INCEPTIONS else {}
     try:
         network: nn.Module = get_model(
@@ -125,47 +127,47 @@ def torchvision_network(
         )
     except InputError:
         raise
-    except BUILDING as error:
+    except CONSTRUCTOR_ERRORS as error:
         raise InputError(
-            f"torchvision cannot build {name} with {quoted(arguments)}: {reason_of(error)}."
+            f"torchvision cannot build {name} with {quote_text(arguments)}: {reason_of(error)}."
         ) from error
     if pretrained:
         public = get_model(name, weights="DEFAULT", **arguments).state_dict()
         head = head_prefixes(network)
         kept = {name: t for name, t in network.state_dict().items() if name.startswith(head)}
-        kept |= {n: t for n, t in public.items() if not n.startswith((*head, *AUXILIARY))}
+        kept |= {n: t for n, t in public.items() if not n.startswith((*head, *AUXILIARY_PREFIXES))}
         network.load_state_dict(kept)
     return network
 
 
-def refuse(library: str, name: str, near: list[str]) -> None:
-    """Refuse a name that a library does not know."""
-    hint = ", ".join(near[:5]) or f"{library}'s list_models() lists them"
-    raise InputError(f"{library} has no model '{quoted(name)}' (near: {hint}).")
+def _raise_unknown_architecture(library: str, name: str, near: list[str]) -> None:
+    """Raise for an architecture that a library does not know."""
+    hint = ", ".join(near[:5]) or f"see {library}'s list_models()"
+    raise InputError(f"{library} has no model '{quote_text(name)}' (similar names: {hint}).")
 
 
 def head_prefixes(network: nn.Module) -> tuple[str, ...]:
-    """Names of the classification head's parameters: timm says which, else it is the last layer."""
+    """Return the prefixes of the classification layer's parameters (timm names it; else the last layer)."""
     layers = [n for n, m in network.named_modules() if isinstance(m, nn.Linear | nn.Conv2d)]
     names = getattr(network, "default_cfg", {}).get("classifier", layers[-1])
     names = names if isinstance(names, tuple | list) else (names,)
     return tuple(f"{name}." for name in names)
 
 
-def own_normalisation(architecture: str, arguments: dict[str, Any]) -> Normalisation | None:
-    """Return the mean and std that public weights were trained with, where the library says.
+def pretrained_normalisation(architecture: str, arguments: dict[str, Any]) -> Normalisation | None:
+    """Return the mean and std of the public weights, or None if the library does not state them.
 
-    torchvision's Inceptions say ImageNet's and turn it into 0.5 inside (`transform_input`), which only
-    networks that were built so do.
+    torchvision's Inceptions state ImageNet's values and convert them to 0.5 inside (`transform_input`),
+    but only if they were built with that option.
     """
     if not architecture.startswith(TORCHVISION):
         import timm
 
         try:
-            said = timm.get_pretrained_cfg(architecture)
-        except RuntimeError:  # it has no weights of this tag, which building it tells better
+            config = timm.get_pretrained_cfg(architecture)
+        except RuntimeError:  # no weights with this tag: building it gives a better message
             return None
-        return (tuple(said.mean), tuple(said.std)) if said else None
+        return (tuple(config.mean), tuple(config.std)) if config else None
     from torchvision import models
 
     name = architecture.removeprefix(TORCHVISION)

@@ -1,4 +1,4 @@
-"""A classifier's folder: `model.safetensors`, and `model.json` that says how to build it."""
+"""Save and load a classifier's folder: `model.safetensors` and `model.json` (the model card)."""
 
 import json
 from collections.abc import Iterable
@@ -10,20 +10,22 @@ import jsonschema
 import torch
 from torch import nn
 
-from straylight.core.bounded_read import digest_of_file, read_bounded
+from straylight.core.bounded_read import read_bounded, sha256_of_file
+from straylight.core.conventions import Shape
 from straylight.core.errors import InputError, reason_of
-from straylight.core.files import digests, make_folder, write_tensors, write_text
+from straylight.core.files import digest_files, make_folder, write_text
+from straylight.core.json_schema import check_json_schema, format_schema_error
 from straylight.core.limits import LARGEST_SIDE
-from straylight.core.strict_json import check_follows, misfit, parse_json
-from straylight.core.tensors import Shape
+from straylight.core.strict_json import parse_json
+from straylight.core.tensor_files import write_tensors
 from straylight.models.backbones import build_network
 from straylight.models.classifier import Classifier
-from straylight.models.size_limit import Budget
+from straylight.models.files import CARD_FILE, WEIGHTS
+from straylight.models.size_limit import TensorSizeLimit
 from straylight.models.weights import load_weights
 
 SCHEMA = "straylight.model/1"
-CARD_FILE, WEIGHTS = "model.json", "model.safetensors"
-DIGEST = "model_sha256"  # in a card's training: of the bytes of the weights beside it
+WEIGHTS_DIGEST = "model_sha256"  # key in a card's `training`: digest of the weights file beside it
 LARGEST_CARD = 2**22  # bytes
 NUMBER = {"type": "number", "minimum": -1e6, "maximum": 1e6}
 CHANNELS = {"type": "array", "minItems": 1, "maxItems": 3, "items": NUMBER}
@@ -59,11 +61,11 @@ CARD = {
 
 @dataclass(frozen=True)
 class ModelCard:
-    """All that is needed to build a classifier again, beside its weights (`model.json`).
+    """Everything needed to rebuild a classifier except its weights (`model.json`).
 
     Attributes:
         architecture: A timm model name, or ``torchvision:NAME``.
-        arguments: Keyword arguments for the library that builds it.
+        arguments: Keyword arguments for the library's constructor.
         shape, class_names, mean, std: As in `Classifier`.
         training: How it was trained (free form, for provenance).
     """
@@ -85,12 +87,12 @@ class ModelCard:
         return build_network(self.architecture, self.arguments, len(self.class_names))
 
     def classifier(self, network: nn.Module, spec: str, files: Iterable[Path] = ()) -> Classifier:
-        """Wrap a network that was built by this card (this freezes it, in evaluation mode).
+        """Wrap a network built from this card in a `Classifier` (frozen, in evaluation mode).
 
         Args:
-            network: It.
+            network: The network.
             spec: Where it came from.
-            files: What it was read from, whose digests are kept.
+            files: Files it was read from; their digests are recorded.
         """
         return Classifier(
             network,
@@ -99,8 +101,8 @@ class ModelCard:
             mean=self.mean,
             std=self.std,
             spec=spec,
-            card=vars(self) | {"files": digests(files)} if files else vars(self),
-            layout=torch.channels_last,  # as it was trained
+            card=vars(self) | {"files": digest_files(files)} if files else vars(self),
+            layout=torch.channels_last,  # as in training
         )
 
     def to_json(self) -> str:
@@ -108,16 +110,16 @@ class ModelCard:
 
     @classmethod
     def from_json(cls, text: str) -> "ModelCard":
-        """Read a card back.
+        """Parse a card.
 
         Raises:
-            ValueError: If it is no JSON, or its means and standard deviations are not of three channels.
-            jsonschema.ValidationError: If a field is missing, left over or of another kind.
+            ValueError: If it is not JSON, or mean and std do not have 1 or 3 values each.
+            jsonschema.ValidationError: If a field is missing, unknown or of the wrong type.
         """
         fields = parse_json(text)
         if not isinstance(fields, dict) or fields.get("schema") != SCHEMA:
             raise ValueError(f"its schema is not {SCHEMA}")
-        check_follows(fields, CARD)
+        check_json_schema(fields, CARD)
         del fields["schema"]
         if len(fields["mean"]) != len(fields["std"]) or len(fields["mean"]) == 2:
             raise ValueError("mean and std need one number for each of 1 or 3 channels")
@@ -127,15 +129,15 @@ class ModelCard:
 
 
 def save_classifier(folder: Path, network: nn.Module, card: ModelCard) -> ModelCard:
-    """Write `model.safetensors`, and `model.json` with its digest; return the card as it is written."""
+    """Write `model.safetensors` and `model.json` with its digest; return the card as written."""
     make_folder(folder)
     weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
     write_tensors(folder / WEIGHTS, weights)
-    training = card.training | {DIGEST: digest_of_file(folder / WEIGHTS)}
-    # Last: it says that the folder is whole.
-    whole = replace(card, training=training)
-    write_text(folder / CARD_FILE, whole.to_json())
-    return whole
+    training = card.training | {WEIGHTS_DIGEST: sha256_of_file(folder / WEIGHTS)}
+    # Written last: its presence means that the folder is complete.
+    complete = replace(card, training=training)
+    write_text(folder / CARD_FILE, complete.to_json())
+    return complete
 
 
 def load_classifier(folder: str | Path) -> Classifier:
@@ -154,30 +156,33 @@ def load_classifier(folder: str | Path) -> Classifier:
         card = ModelCard.from_json(read_bounded(root / CARD_FILE, LARGEST_CARD).decode("utf-8"))
     except jsonschema.ValidationError as error:
         raise InputError(
-            f"{root / 'model.json'} is no Straylight model card {misfit(error)}."
+            f"{root / 'model.json'} is not a Straylight model card {format_schema_error(error)}."
         ) from error
     except (ValueError, OSError) as error:
         raise InputError(
-            f"{root / 'model.json'} is no Straylight model card: {reason_of(error)}."
+            f"{root / 'model.json'} is not a Straylight model card: {reason_of(error)}."
         ) from error
     try:
-        with Budget(str(root / "model.json"), (root / "model.safetensors").stat().st_size):
+        with TensorSizeLimit(str(root / "model.json"), (root / "model.safetensors").stat().st_size):
             network = card.build()
     except InputError as error:
         raise InputError(f"{root / 'model.json'}: {error}") from error
     load_weights(network, root / WEIGHTS)
-    check_weights(root, card)
+    _check_weights_digest(root, card)
     return card.classifier(network, str(folder), [root / CARD_FILE, root / WEIGHTS])
 
 
-def check_weights(root: Path, card: ModelCard) -> None:
-    """Check that a folder's weights are those that its card was written for, if that says so.
+def _check_weights_digest(root: Path, card: ModelCard) -> None:
+    """Check that the weights match the digest in the card, if it has one.
 
     Raises:
-        InputError: If not.
+        InputError: If they differ.
     """
-    if DIGEST in card.training and digest_of_file(root / WEIGHTS) != card.training[DIGEST]:
+    if (
+        WEIGHTS_DIGEST in card.training
+        and sha256_of_file(root / WEIGHTS) != card.training[WEIGHTS_DIGEST]
+    ):
         raise InputError(
-            f"{root / WEIGHTS} is not the file that {CARD_FILE} was written for (its digest differs): "
-            "train the model again, or put the right file back."
+            f"{root / WEIGHTS} does not match {CARD_FILE} (its digest differs): train the model again, or "
+            "restore the original file."
         )

@@ -1,15 +1,14 @@
-"""Arguments that a file may give to a library's constructor: a list of names, types and sizes.
+"""Allow-list of constructor arguments that a model file may set: names, types and sizes.
 
-What is not listed does not get through, whatever a library may do with it: read a file, ask the network,
-unpickle, import.
+Anything else is refused: a library might use it to read a file, open a connection, unpickle or import.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from straylight.core.errors import InputError, listed, quoted
+from straylight.core.errors import InputError, join_names, quote_text
 
-Check = Callable[[object], bool]
+ValueCheck = Callable[[object], bool]
 DEEPEST, WIDEST, SIDE, LONGEST = 200, 2**14, 2**12, 64  # layers, channels, pixels, items
 ACTIVATIONS = (
     *(
@@ -52,41 +51,49 @@ NORMS = (
 )
 
 
-def whole(low: int, high: int) -> Check:
-    """Return a check for whole numbers."""
+def integer_between(low: int, high: int) -> ValueCheck:
+    """Return a check for integers in a range."""
     return lambda v: isinstance(v, int) and not isinstance(v, bool) and low <= v <= high
 
 
-def number(low: int | float, high: int | float) -> Check:
-    """Return a check for numbers."""
+def number_between(low: int | float, high: int | float) -> ValueCheck:
+    """Return a check for numbers in a range."""
     return lambda v: isinstance(v, int | float) and not isinstance(v, bool) and low <= v <= high
 
 
-def word(*words: str) -> Check:
-    """Return a check for one of some words."""
+def choice_of(*words: str) -> ValueCheck:
+    """Return a check for one of several words."""
     return lambda v: isinstance(v, str) and v in words
 
 
-def some(check: Check) -> Check:
-    """Return a check for one value, or a list of them."""
+def scalar_or_list(check: ValueCheck) -> ValueCheck:
+    """Return a check for one value or a list of values."""
     return lambda v: check(v) or (isinstance(v, list) and len(v) <= LONGEST and all(map(check, v)))
 
 
-def counts(value: object) -> bool:
-    """Return whether a value is a number of layers, or one for each stage."""
+def is_layer_count(value: object) -> bool:
+    """Return whether a value is a number of layers, or a list with one number per stage."""
     stages = value if isinstance(value, list) else [value]
-    return len(stages) <= LONGEST and all(map(whole(1, DEEPEST), stages)) and sum(stages) <= DEEPEST
+    return (
+        len(stages) <= LONGEST
+        and all(map(integer_between(1, DEEPEST), stages))
+        and sum(stages) <= DEEPEST
+    )
 
 
-def flag(value: object) -> bool:
-    """Return whether a value is true or false."""
+def is_flag(value: object) -> bool:
+    """Return whether a value is a boolean."""
     return isinstance(value, bool)
 
 
-WIDTH, RATIO = some(whole(1, WIDEST)), some(number(0, 64))
-SMALL, RATE, ACTIVATION = some(whole(0, 64)), some(number(0, 1)), word(*ACTIVATIONS)
-LAYER_ARGUMENTS: dict[str, Check] = {
-    **dict.fromkeys(("depth", "depths", "layers"), counts),
+WIDTH, RATIO = scalar_or_list(integer_between(1, WIDEST)), scalar_or_list(number_between(0, 64))
+SMALL, RATE, ACTIVATION = (
+    scalar_or_list(integer_between(0, 64)),
+    scalar_or_list(number_between(0, 1)),
+    choice_of(*ACTIVATIONS),
+)
+LAYER_ARGUMENTS: dict[str, ValueCheck] = {
+    **dict.fromkeys(("depth", "depths", "layers"), is_layer_count),
     **dict.fromkeys(
         ("embed_dim", "embed_dims", "num_heads", "stem_width", "stem_size", "dims", "channels"),
         WIDTH,
@@ -95,31 +102,40 @@ LAYER_ARGUMENTS: dict[str, Check] = {
     **dict.fromkeys(
         ("cardinality", "groups", "growth_rate", "num_init_features", "bn_size"), WIDTH
     ),
-    **dict.fromkeys(("img_size", "patch_size"), some(whole(1, SIDE))),
+    **dict.fromkeys(("img_size", "patch_size"), scalar_or_list(integer_between(1, SIDE))),
     "window_size": SMALL,
-    "in_chans": whole(1, 16),
-    "reg_tokens": whole(0, 64),
-    "output_stride": whole(1, 32),
+    "in_chans": integer_between(1, 16),
+    "reg_tokens": integer_between(0, 64),
+    "output_stride": integer_between(1, 32),
     **dict.fromkeys(("drop_rate", "drop_path_rate", "attn_drop_rate", "proj_drop_rate"), RATE),
     **dict.fromkeys(("pos_drop_rate", "patch_drop_rate", "drop_block_rate", "dropout"), RATE),
     **dict.fromkeys(("stochastic_depth_prob", "attention_dropout", "bn_momentum", "bn_eps"), RATE),
-    **dict.fromkeys(("init_values", "ls_init_value", "layer_scale", "eps"), some(number(0, 10))),
+    **dict.fromkeys(
+        ("init_values", "ls_init_value", "layer_scale", "eps"),
+        scalar_or_list(number_between(0, 10)),
+    ),
     **dict.fromkeys(("mlp_ratio", "width_mult", "channel_multiplier", "depth_multiplier"), RATIO),
-    **dict.fromkeys(("qkv_bias", "class_token", "no_embed_class", "pre_norm", "fc_norm"), flag),
-    **dict.fromkeys(("final_norm", "qk_norm", "dynamic_img_size", "dynamic_img_pad"), flag),
-    **dict.fromkeys(("strict_img_size", "avg_down", "transform_input", "zero_init_residual"), flag),
-    **dict.fromkeys(("always_partition", "use_mlp_norm", "conv_mlp", "conv_bias", "use_grn"), flag),
-    **dict.fromkeys(("deep_stem", "init_weights", "batch_norm", "aux_logits"), flag),
-    "stem_type": word("", "deep", "deep_tiered", "patch", "overlap"),
-    "global_pool": word("", "avg", "max", "avgmax", "catavgmax", "token", "map", "fast", "avgc"),
-    "pad_type": word("", "same", "valid"),
+    **dict.fromkeys(("qkv_bias", "class_token", "no_embed_class", "pre_norm", "fc_norm"), is_flag),
+    **dict.fromkeys(("final_norm", "qk_norm", "dynamic_img_size", "dynamic_img_pad"), is_flag),
+    **dict.fromkeys(
+        ("strict_img_size", "avg_down", "transform_input", "zero_init_residual"), is_flag
+    ),
+    **dict.fromkeys(
+        ("always_partition", "use_mlp_norm", "conv_mlp", "conv_bias", "use_grn"), is_flag
+    ),
+    **dict.fromkeys(("deep_stem", "init_weights", "batch_norm", "aux_logits"), is_flag),
+    "stem_type": choice_of("", "deep", "deep_tiered", "patch", "overlap"),
+    "global_pool": choice_of(
+        "", "avg", "max", "avgmax", "catavgmax", "token", "map", "fast", "avgc"
+    ),
+    "pad_type": choice_of("", "same", "valid"),
     "act_layer": ACTIVATION,
-    "norm_layer": word(*NORMS),
+    "norm_layer": choice_of(*NORMS),
 }
 
 
-def misfits(given: Mapping[str, Any], known: Mapping[str, Check]) -> list[str]:
-    """Return the names that are not listed, and those whose values are not allowed."""
+def _invalid_arguments(given: Mapping[str, Any], known: Mapping[str, ValueCheck]) -> list[str]:
+    """Return the names of arguments that are not listed or have values that are not allowed."""
     return sorted(
         str(name)
         for name, value in given.items()
@@ -127,14 +143,15 @@ def misfits(given: Mapping[str, Any], known: Mapping[str, Check]) -> list[str]:
     )
 
 
-def check_arguments(what: str, given: Mapping[str, Any], known: Mapping[str, Check]) -> None:
-    """Raise if an argument is not listed, or of another type or size.
+def check_arguments(what: str, given: Mapping[str, Any], known: Mapping[str, ValueCheck]) -> None:
+    """Check arguments against an allow-list.
 
     Raises:
-        InputError: With the names of all that are wrong.
+        InputError: If one is not listed or has another type or size; names all such arguments.
     """
-    if found := misfits(given, known):
+    if found := _invalid_arguments(given, known):
         raise InputError(
-            f"{quoted(what)} cannot be built with {listed(found)}: a file may give only arguments that are "
-            "listed as harmless, of the usual types and sizes; for others give python:MODULE:FUNCTION."
+            f"{quote_text(what)} cannot be built with {join_names(found)}: a file may set only arguments "
+            "that are listed as harmless, of the usual types and sizes; for others give "
+            "python:MODULE:FUNCTION."
         )

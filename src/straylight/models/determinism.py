@@ -1,45 +1,49 @@
-"""Whether an image gets one answer: the same when asked again, and beside any other images."""
+"""Check that logits are reproducible: the same when repeated, and independent of the rest of the batch."""
 
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
-from straylight.core.tensors import Images, Logits, Shape
-from straylight.models.memory_format import differ
+from straylight.core.conventions import Shape
+from straylight.core.tensors import Images, Logits
+from straylight.models.memory_format import differs_materially
 
-IN_UNIT_RANGE = ("probabilities", "one-probability")  # whose logits magnify rounding near 0 and 1
-BRIGHTNESS = (1.0, 0.2, 0.6)  # of three images, so that their answers differ
+# Their logits magnify rounding near 0 and 1.
+PROBABILITY_KINDS = ("probabilities", "one-probability")
+BRIGHTNESS = (1.0, 0.2, 0.6)  # of three images, so that their logits differ
 
 
-def unsteady(ask: Callable[[Images], Logits], network: nn.Module, shape: Shape) -> str:
-    """Return what keeps images from having one answer each, or nothing.
+def find_nondeterminism(
+    compute: Callable[[Images], Logits], network: nn.Module, shape: Shape
+) -> str:
+    """Return why the logits of an image are not reproducible ("": they are).
 
-    Eleven image passes. What changes at the first call, as a cache does, is let be.
+    Needs eleven image passes. Changes during the first call, such as filling a cache, are allowed.
 
     Args:
-        ask: Images in [0, 1] to logits, or to what is compared of them.
-        network: That `ask` runs.
-        shape: Of the images.
+        compute: Maps images in [0, 1] to the outputs to compare.
+        network: The network that `compute` runs.
+        shape: Shape of the images.
     """
     generator = torch.Generator().manual_seed(0)
     levels = torch.tensor(BRIGHTNESS).view(-1, 1, 1, 1)
     images = torch.rand(len(BRIGHTNESS), *shape, generator=generator) * levels
-    first, weights = ask(images), sums(network)
-    alone = torch.cat([ask(image[None]) for image in images])
-    ask(images[:2])  # so that what alternates is asked after an odd number of calls
-    again = ask(images)
-    if sums(network) != weights:
-        return "changes its weights as it is called"
-    if differ(first, again):
-        return "gives other answers when it is asked again for the same images"
-    if differ(first, alone):
-        return "gives an image another answer alone than beside others: a row depends on its batch"
+    first, weights = compute(images), _weight_checksums(network)
+    alone = torch.cat([compute(image[None]) for image in images])
+    compute(images[:2])  # so that an alternating network is repeated after an odd number of calls
+    again = compute(images)
+    if _weight_checksums(network) != weights:
+        return "changes its weights when it is called"
+    if differs_materially(first, again):
+        return "gives other outputs when it is run again on the same images"
+    if differs_materially(first, alone):
+        return "gives other outputs for an image alone than in a batch"
     return ""
 
 
-def sums(network: nn.Module) -> dict[str, int]:
-    """Return the sum of the bits of each of a network's weights: another if one is changed."""
+def _weight_checksums(network: nn.Module) -> dict[str, int]:
+    """Return a checksum of each float32 tensor of a network."""
     return {
         name: int(value.contiguous().view(torch.int32).sum())
         for name, value in network.state_dict().items()

@@ -1,4 +1,4 @@
-"""Batch norm folded into the convolution before it: the same function in fewer passes over memory."""
+"""Fold batch norms into the convolutions before them: the same function, computed faster."""
 
 import copy
 
@@ -6,25 +6,25 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from straylight.models.classifier import Classifier, noise
+from straylight.models.classifier import Classifier, make_noise_images
 
 TOLERANCE = 1e-3  # on logits, relative to their spread
 
 
-def fold(classifier: Classifier) -> Classifier:
-    """Return a copy of `classifier` with its batch norms folded, or itself where that cannot be done.
+def fold_batch_norms(classifier: Classifier) -> Classifier:
+    """Return a copy of `classifier` with its batch norms folded, or `classifier` itself if that fails.
 
-    In evaluation mode a batch norm is a fixed scale and shift of each channel, which the convolution
-    that feeds it can do itself. Which feeds which is found by one forward pass. The copy must give
-    the same logits on it, to rounding; if it does not, the classifier is returned as it was.
+    In evaluation mode a batch norm is a fixed scale and shift of each channel, which can be merged into the
+    convolution before it. One forward pass finds the pairs. If the copy does not give the same logits up to
+    rounding, `classifier` is returned unchanged.
     """
-    probe, layout = noise(2, classifier.shape), classifier.layout
+    probe, layout = make_noise_images(2, classifier.shape), classifier.layout
     try:
         folded = copy.deepcopy(classifier)
     except Exception:
-        # Networks of users hold what cannot be copied: open files, locks, tensors with a history.
+        # Users' networks may hold objects that cannot be copied: open files, locks, non-leaf tensors.
         return classifier
-    pairs = find_pairs(folded, probe)
+    pairs = _find_conv_norm_pairs(folded, probe)
     if not pairs:
         return classifier
     for name, (convolution, norm) in pairs.items():
@@ -39,7 +39,7 @@ def fold(classifier: Classifier) -> Classifier:
             norm.weight,
             norm.bias,
         )
-        folded.set_submodule(name, rest_of(norm))
+        folded.set_submodule(name, _remaining_layers(norm))
     folded.eval().requires_grad_(False)
     folded.to(memory_format=layout)
     with torch.no_grad():
@@ -49,26 +49,28 @@ def fold(classifier: Classifier) -> Classifier:
     return folded if same else classifier
 
 
-def find_pairs(
+def _find_conv_norm_pairs(
     classifier: Classifier, probe: Tensor
 ) -> dict[str, tuple[nn.Conv2d, nn.BatchNorm2d]]:
-    """Name the batch norms whose input is a convolution's output, with that convolution."""
+    """Return the batch norms fed by a convolution, by name, each with that convolution."""
     makers: dict[int, nn.Conv2d] = {}
     pairs: dict[str, tuple[nn.Conv2d, nn.BatchNorm2d]] = {}
     names = {module: name for name, module in classifier.named_modules()}
-    alive: list[Tensor] = []  # keeps outputs, so that no two share an id
+    alive: list[Tensor] = []  # keeps the outputs alive, so that no two share an id
 
-    def made(module: nn.Conv2d, _: tuple[Tensor, ...], output: Tensor) -> None:
+    def record_output(module: nn.Conv2d, _: tuple[Tensor, ...], output: Tensor) -> None:
         makers[id(output)] = module
         alive.append(output)
 
-    def fed(module: nn.BatchNorm2d, inputs: tuple[Tensor, ...]) -> None:
+    def match_input(module: nn.BatchNorm2d, inputs: tuple[Tensor, ...]) -> None:
         convolution = makers.get(id(inputs[0]))
         if convolution is not None:
             pairs[names[module]] = (convolution, module)
 
-    handles = [m.register_forward_hook(made) for m in names if isinstance(m, nn.Conv2d)]
-    handles += [m.register_forward_pre_hook(fed) for m in names if isinstance(m, nn.BatchNorm2d)]
+    handles = [m.register_forward_hook(record_output) for m in names if isinstance(m, nn.Conv2d)]
+    handles += [
+        m.register_forward_pre_hook(match_input) for m in names if isinstance(m, nn.BatchNorm2d)
+    ]
     with torch.no_grad():
         classifier(probe)
     for handle in handles:
@@ -77,7 +79,7 @@ def find_pairs(
     return {name: pair for name, pair in pairs.items() if used.count(pair[0]) == 1}
 
 
-def rest_of(norm: nn.BatchNorm2d) -> nn.Module:
-    """Return what a batch norm does besides: timm's carry dropout and an activation."""
+def _remaining_layers(norm: nn.BatchNorm2d) -> nn.Module:
+    """Return what remains of a folded batch norm: timm's include dropout and an activation."""
     parts = [getattr(norm, name) for name in ("drop", "act") if hasattr(norm, name)]
     return nn.Sequential(*parts) if parts else nn.Identity()

@@ -1,4 +1,4 @@
-"""A network's outputs as a table: one row of numbers for each image, whatever they are wrapped in."""
+"""Unwrap a network's outputs: one row of numbers for each image, from any container."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import fields, is_dataclass
@@ -6,55 +6,55 @@ from dataclasses import fields, is_dataclass
 import torch
 from torch import Tensor
 
-from straylight.core.errors import InputError, listed, quoted
+from straylight.core.errors import InputError, join_names, quote_text
 from straylight.core.tensors import Logits
 
 LOGITS = "logits"
-DEEPEST = 4  # containers of one part inside each other
-NAMED = 4  # parts that a sentence names
+MOST_NESTED = 4  # nested containers
+MOST_NAMED = 4  # parts named in a message
 
 
 def as_table(
-    outputs: object, n: int, columns: Collection[int] = (), said: str = "the model"
+    outputs: object, n: int, columns: Collection[int] = (), model_name: str = "the model"
 ) -> Logits:
-    """Return the outputs for `n` images as (n, K) in float32.
+    """Return the outputs for `n` images as a float32 table (n, K).
 
-    What lies in a container is taken where it is the key ``logits``, the only part, or the only one with a
-    number of `columns` that is known. Axes of one that a network squeezed away, or left behind, are put
-    right: the number of images says which they are.
+    From a container, the logits are the part named ``logits``, the only part, or the only part with a known
+    number of `columns`. Axes of length 1 that the network squeezed or left over are corrected, using the
+    number of images.
 
     >>> as_table(torch.zeros(7), 1, {7}).shape, as_table({"logits": torch.zeros(2, 7, 1, 1)}, 2).shape
     (torch.Size([1, 7]), torch.Size([2, 7]))
 
     Raises:
-        InputError: If they are something else, or it is not clear which part are the logits.
+        InputError: If they are not a table, or it is ambiguous which part contains the logits.
     """
-    found = chosen_part(outputs, n, columns, said)
+    found = _find_logits(outputs, n, columns, model_name)
     if not isinstance(found, Tensor):
         raise InputError(
-            f"{said} gives {type(found).__name__} for a batch of images: a classifier gives one row of "
-            "numbers for each image, as a torch tensor."
+            f"{model_name} gives {type(found).__name__} for a batch of images: a classifier gives one row "
+            "of numbers for each image, as a torch tensor."
         )
-    if reason := not_plain(found):
+    if reason := _non_plain_reason(found):
         raise InputError(
-            f"{said} gives {reason} for a batch of images: a classifier gives one row of "
+            f"{model_name} gives {reason} for a batch of images: a classifier gives one row of "
             "floating-point numbers for each image, in memory of the processor."
         )
-    table = rows_of(found, n)
+    table = _as_rows(found, n)
     if table is None:
         raise InputError(
-            f"{said} gives {tuple(found.shape)} for a batch of {n} images: a classifier gives one row "
-            "of numbers for each image, (N, classes)."
+            f"{model_name} gives {tuple(found.shape)} for a batch of {n} images: a classifier gives one "
+            "row of numbers for each image, (N, classes)."
         )
     return table.float()
 
 
-def rows_of(outputs: Tensor, n: int) -> Tensor | None:
-    """Return a tensor as (n, K), or None if it is no table of `n` rows.
+def _as_rows(outputs: Tensor, n: int) -> Tensor | None:
+    """Return a tensor as (n, K), or None if it is not a table with `n` rows.
 
-    >>> rows_of(torch.zeros(5), 5).shape, rows_of(torch.tensor(1.0), 1).shape
+    >>> _as_rows(torch.zeros(5), 5).shape, _as_rows(torch.tensor(1.0), 1).shape
     (torch.Size([5, 1]), torch.Size([1, 1]))
-    >>> rows_of(torch.zeros(2, 3, 4, 4), 2), rows_of(torch.zeros(7), 2)
+    >>> _as_rows(torch.zeros(2, 3, 4, 4), 2), _as_rows(torch.zeros(7), 2)
     (None, None)
     """
     shape = tuple(outputs.shape)
@@ -69,8 +69,8 @@ def rows_of(outputs: Tensor, n: int) -> Tensor | None:
     return outputs if len(shape) == 2 and shape[0] == n else outputs.reshape(n, -1)
 
 
-def not_plain(outputs: Tensor) -> str:
-    """Name what keeps a tensor from being plain numbers with a gradient; empty if nothing does."""
+def _non_plain_reason(outputs: Tensor) -> str:
+    """Return why a tensor is not plain floating-point numbers on the CPU ("": it is)."""
     if outputs.is_nested or outputs.layout != torch.strided:
         return "a nested tensor" if outputs.is_nested else "a sparse tensor"
     if outputs.is_quantized or not outputs.is_floating_point():
@@ -78,10 +78,10 @@ def not_plain(outputs: Tensor) -> str:
     return "" if outputs.device.type == "cpu" else f"a tensor on {outputs.device.type}"
 
 
-def chosen_part(outputs: object, n: int, columns: Collection[int], said: str) -> object:
-    """Return the logits of a container, or what is none."""
-    for _ in range(DEEPEST):
-        parts = parts_of(outputs)
+def _find_logits(outputs: object, n: int, columns: Collection[int], model_name: str) -> object:
+    """Return the logits from nested containers; anything else is returned as it is."""
+    for _ in range(MOST_NESTED):
+        parts = _container_parts(outputs)
         if parts is None:
             return outputs
         if LOGITS in parts:
@@ -89,12 +89,12 @@ def chosen_part(outputs: object, n: int, columns: Collection[int], said: str) ->
         elif len(parts) == 1:
             (outputs,) = parts.values()
         else:
-            return only_fitting(outputs, parts, n, columns, said)
+            return _only_fitting_part(outputs, parts, n, columns, model_name)
     return outputs
 
 
-def parts_of(outputs: object) -> dict[str | int, object] | None:
-    """Return the parts of a container by their names or numbers; None for what is none."""
+def _container_parts(outputs: object) -> dict[str | int, object] | None:
+    """Return the parts of a container by name or index, or None if it is not a container."""
     if isinstance(outputs, Tensor):
         return None
     if isinstance(outputs, Mapping):
@@ -109,48 +109,56 @@ def parts_of(outputs: object) -> dict[str | int, object] | None:
     return {LOGITS: named} if isinstance(named, Tensor) else None
 
 
-def only_fitting(
+def _only_fitting_part(
     outputs: object,
     parts: dict[str | int, object],
     n: int,
     columns: Collection[int],
-    said: str,
+    model_name: str,
 ) -> Tensor:
-    """Return the one part that can be the logits.
+    """Return the only part that can be the logits.
 
     Raises:
-        InputError: If there are several, or none.
+        InputError: If there is none, or more than one.
     """
     tables = {
         name: part
         for name, part in parts.items()
-        if isinstance(part, Tensor) and not not_plain(part) and rows_of(part, n) is not None
+        if isinstance(part, Tensor)
+        and not _non_plain_reason(part)
+        and _as_rows(part, n) is not None
     }
     fitting = [
-        part for part in tables.values() if part.ndim >= 2 and fits(rows_of(part, n), columns)
+        part
+        for part in tables.values()
+        if part.ndim >= 2 and _has_known_columns(_as_rows(part, n), columns)
     ]
     if len(fitting) != 1 and columns:
-        squeezed = [part for part in tables.values() if fits(rows_of(part, n), columns)]
+        squeezed = [
+            part for part in tables.values() if _has_known_columns(_as_rows(part, n), columns)
+        ]
         fitting = fitting or squeezed
     if len(fitting) == 1:
         return fitting[0]
     if not parts:
-        raise InputError(f"{said} gives an empty {type(outputs).__name__}: return its logits.")
-    told = [f"{name} {kind_of_part(part)}" for name, part in parts.items()]
+        raise InputError(
+            f"{model_name} gives an empty {type(outputs).__name__}: return its logits."
+        )
+    described = [f"{name} {_describe_part(part)}" for name, part in parts.items()]
     key = next((name for name in parts if name in tables), next(iter(parts)))
-    way = f".{key}" if is_dataclass(outputs) else f"[{quoted(repr(key), 40)}]"
+    way = f".{key}" if is_dataclass(outputs) else f"[{quote_text(repr(key), 40)}]"
     raise InputError(
-        f"{said} gives {type(outputs).__name__} for a batch of {n} images ({listed(told, NAMED)}), and "
-        "which part are the logits is not clear: give a torch.nn.Module around it whose forward says, "
-        f"for example, 'return self.network(images){way}'."
+        f"{model_name} gives {type(outputs).__name__} for a batch of {n} images "
+        f"({join_names(described, MOST_NAMED)}), and it is not clear which part contains the logits: wrap "
+        f"it in a torch.nn.Module whose forward does, for example, 'return self.network(images){way}'."
     )
 
 
-def fits(table: Tensor | None, columns: Collection[int]) -> bool:
-    """Return whether a table has a number of columns that is known."""
+def _has_known_columns(table: Tensor | None, columns: Collection[int]) -> bool:
+    """Return whether a table has a known number of columns."""
     return table is not None and (not columns or table.shape[1] in columns)
 
 
-def kind_of_part(part: object) -> str:
-    """Write what a part is: the shape of a tensor, or its type."""
+def _describe_part(part: object) -> str:
+    """Return the shape of a tensor, or the type name of anything else."""
     return str(tuple(part.shape)) if isinstance(part, Tensor) else type(part).__name__

@@ -1,4 +1,4 @@
-"""A limit for the numbers that a constructor may make."""
+"""Limit the size of the tensors that a constructor may allocate."""
 
 from math import prod
 from typing import Any
@@ -7,7 +7,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from straylight.core.errors import InputError
 
-SPARE = 2**22  # numbers that need not be in the weights file: indexes, masks, a new head
+# Numbers that need not be in the weights file: indexes, masks, a new classification layer.
+SPARE = 2**22
 MAKERS = {
     *(
         "aten::empty",
@@ -31,15 +32,15 @@ MAKERS = {
 }
 
 
-class Budget(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Refuses to make tensors of many more numbers in all than a weights file has bytes for.
+class TensorSizeLimit(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """A context that refuses to allocate many more numbers than the weights file can contain.
 
-    Sizes in a configuration are only claims: a network of a terabyte is refused before its memory is asked
-    for.
+    Sizes in a configuration are only claims: a network of a terabyte is refused before its memory is
+    allocated.
 
     Args:
         what: The file, for messages.
-        size: Bytes of its weights.
+        size: Size of its weights in bytes.
     """
 
     def __init__(self, what: str, size: int) -> None:
@@ -51,16 +52,16 @@ class Budget(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if name in MAKERS:
             for value in (*args, *(kwargs or {}).values()):
                 if isinstance(value, list | tuple) and all(isinstance(n, int) for n in value):
-                    self.take(prod(max(n, 1) for n in value))
+                    self._take(prod(max(n, 1) for n in value))
                 elif isinstance(value, int):
-                    self.take(abs(value))
+                    self._take(abs(value))
         return func(*args, **(kwargs or {}))
 
-    def take(self, numbers: int) -> None:
-        """Take numbers from what is left."""
+    def _take(self, numbers: int) -> None:
+        """Subtract numbers from the remaining budget."""
         self.left -= numbers
         if self.left < 0:
             raise InputError(
-                f"{self.what} describes a network of many more numbers than its weights have, and is "
+                f"{self.what} describes a network with many more parameters than its weights file, and is "
                 "not built."
             )

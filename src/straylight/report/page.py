@@ -1,73 +1,66 @@
-"""The data of the page: everything that the template shows, and nothing for it to work out."""
+"""The data of the page: everything that the template shows, computed and formatted."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from straylight.audit.results import Audit, Perturbation
-from straylight.report.figures import (
-    Chart,
-    Curve,
+from straylight.audit.perturbation import Perturbation
+from straylight.audit.results import Audit
+from straylight.report.audit_setup import THREAT_MODELS, AuditSetup, make_audit_setup
+from straylight.report.charts import BarChart, Curve, draw_attack_curves, draw_audit_chart
+from straylight.report.gallery import Gallery, make_gallery
+from straylight.report.headline import Headline, make_headline
+from straylight.report.pictures import (
     Picture,
-    amplification,
-    draw_chart,
-    draw_curves,
-    draw_delta,
-    read_perturbation,
-    shape_of,
-)
-from straylight.report.gallery import Pictures, make_pictures
-from straylight.report.summary import (
-    THREAT_MODELS,
-    Headline,
-    Subject,
-    make_headline,
-    make_subject,
+    choose_amplification,
+    draw_perturbation,
+    load_perturbation,
+    model_shape,
 )
 from straylight.report.tables import (
-    NONE,
-    Confusion,
+    DASH,
+    ConfusionTable,
     Pairs,
-    Recall,
-    Row,
-    best_of_each_kind,
-    counted,
-    flatten,
-    make_confusion,
-    make_recalls,
-    make_row,
-    number,
-    share,
+    RecallRow,
+    ResultRow,
+    flatten_settings,
+    format_count,
+    format_proportion,
+    format_quantity,
+    label_strongest_controls,
+    make_confusion_table,
+    make_recall_rows,
+    make_result_row,
 )
 from straylight.report.verdict import reach_verdict
 
-NAMED = 200  # files left out that the page names; audit.json names all
+MOST_FILES_NAMED = 200  # skipped files that the page names; audit.json names all
 
 
 @dataclass(frozen=True)
-class Detail:
-    """One attack in full."""
+class AttackDetail:
+    """One attack or oracle, with all of its figures."""
 
-    row: Row
+    row: ResultRow
     threat_model: str
     picture: Picture
-    matrices: tuple[Confusion, Confusion]
-    recalls: tuple[Recall, ...]
+    matrices: tuple[ConfusionTable, ConfusionTable]
+    recalls: tuple[RecallRow, ...]
     settings: Pairs
     open: bool
 
 
 @dataclass(frozen=True)
-class Results:
-    """The table: groups of rows, and all controls apart."""
+class ResultsTable:
+    """The table of results: groups of rows, and all controls separately."""
 
-    groups: tuple[tuple[str, tuple[Row, ...]], ...]
-    controls: tuple[Row, ...]
+    groups: tuple[tuple[str, tuple[ResultRow, ...]], ...]
+    controls: tuple[ResultRow, ...]
     clean_accuracy: str
 
 
 @dataclass(frozen=True)
-class Origin:
-    """What is needed to make the audit again, and what was left out of it."""
+class Reproduction:
+    """The command, the seeds and the environment to repeat the audit, and the skipped files."""
 
     skipped: tuple[tuple[str, Pairs], ...]
     command: str
@@ -76,108 +69,114 @@ class Origin:
 
 
 @dataclass(frozen=True)
-class Page:
-    """All that the template shows; `factor` is the amplification of all perturbations."""
+class ReportPage:
+    """Everything that the template shows; `factor` is the amplification of all perturbations."""
 
     title: str
     headline: Headline
-    subject: Subject
-    pictures: Pictures
+    setup: AuditSetup
+    pictures: Gallery
     factor: int
-    chart: Chart
+    chart: BarChart
     curves: tuple[Curve, ...]
-    results: Results
-    details: tuple[Detail, ...]
-    origin: Origin
+    results: ResultsTable
+    details: tuple[AttackDetail, ...]
+    reproduction: Reproduction
 
 
-def make_page(audit: Audit, folder: Path) -> Page:
-    """Collect the page from an audit and the arrays in its folder.
+def make_report_page(audit: Audit, folder: Path) -> ReportPage:
+    """Collect everything that the page shows, from an audit and the arrays in its folder.
 
     Raises:
-        InputError: If an array is missing or broken, or there is nothing to compare.
+        InputError: If an array is missing or broken, or if an attack or a control is missing.
     """
     verdict = reach_verdict(audit)
-    factor = amplification(read_perturbation(verdict.strongest, folder, shape_of(audit)))
-    return Page(
+    factor = choose_amplification(load_perturbation(verdict.strongest, folder, model_shape(audit)))
+    return ReportPage(
         title=audit.model.spec,
         headline=make_headline(audit, verdict),
-        subject=make_subject(audit),
-        pictures=make_pictures(audit, verdict, folder, factor),
+        setup=make_audit_setup(audit),
+        pictures=make_gallery(audit, verdict, folder, factor),
         factor=factor,
-        chart=draw_chart(audit),
-        curves=draw_curves(audit),
-        results=make_results(audit),
+        chart=draw_audit_chart(audit),
+        curves=draw_attack_curves(audit),
+        results=_make_results_table(audit),
         details=tuple(
-            make_detail(audit, item, folder, factor, is_open=item is verdict.strongest)
+            _make_attack_detail(audit, item, folder, factor, is_open=item is verdict.strongest)
             for item in (*audit.of_role("attack"), *audit.of_role("reference"))
         ),
-        origin=make_origin(audit),
+        reproduction=_make_reproduction(audit),
     )
 
 
-def make_results(audit: Audit) -> Results:
-    """Write the table: attacks, references, and the largest control of each kind."""
+def _make_results_table(audit: Audit) -> ResultsTable:
+    """Return the table: attacks, oracles, and the strongest control of each kind."""
     names = audit.model.class_names
     controls = audit.of_role("control")
     groups = [
-        (title, tuple(make_row(item, item.name, names) for item in audit.of_role(role)))
+        (title, tuple(make_result_row(item, item.name, names) for item in audit.of_role(role)))
         for title, role in (("Attacks", "attack"), ("References", "reference"))
     ]
-    best = tuple(make_row(item, label, names) for label, item in best_of_each_kind(controls))
+    best = tuple(
+        make_result_row(item, label, names) for label, item in label_strongest_controls(audit)
+    )
     groups.append(("Controls: the largest of each kind", best))
-    return Results(
+    return ResultsTable(
         tuple(group for group in groups if group[1]),
-        tuple(make_row(item, item.name, names) for item in controls),
-        share(audit.cohort.clean.correct),
+        tuple(make_result_row(item, item.name, names) for item in controls),
+        format_proportion(audit.cohort.clean.correct),
     )
 
 
-def make_detail(
+def _make_attack_detail(
     audit: Audit, item: Perturbation, folder: Path, factor: int, *, is_open: bool
-) -> Detail:
-    """Write one attack in full."""
+) -> AttackDetail:
+    """Return the figures, settings and picture of one attack."""
     names, clean = audit.model.class_names, audit.cohort.clean
-    delta = read_perturbation(item, folder, shape_of(audit))
-    return Detail(
-        row=make_row(item, item.name, names),
+    delta = load_perturbation(item, folder, model_shape(audit))
+    return AttackDetail(
+        row=make_result_row(item, item.name, names),
         threat_model=THREAT_MODELS[item.threat_model],
-        picture=draw_delta(delta, factor, f"Perturbation {item.name}, amplified"),
+        picture=draw_perturbation(delta, factor, f"Perturbation {item.name}, amplified"),
         matrices=(
-            make_confusion("Without perturbation", clean.confusion, names),
-            make_confusion(f"Under {item.name}", item.score.confusion, names),
+            make_confusion_table("Without perturbation", clean.confusion, names),
+            make_confusion_table(f"Under {item.name}", item.score.confusion, names),
         ),
-        recalls=make_recalls(clean.recalls, item.score.recalls, names),
+        recalls=make_recall_rows(clean.recalls, item.score.recalls, names),
         settings=(
-            *flatten(item.method),
-            ("learned on", item.source or NONE),
+            *flatten_settings(item.method.to_json()),
+            ("learned on", item.source or DASH),
             ("seed", str(item.seed)),
         ),
         open=is_open,
     )
 
 
-def make_origin(audit: Audit) -> Origin:
-    """Say how the audit was made."""
-    environment = {k: v for k, v in audit.environment.items() if k != "command"}
+def _make_reproduction(audit: Audit) -> Reproduction:
+    """Return the command, the seeds and the environment of an audit, and the skipped files."""
+    environment = {k: v for k, v in audit.environment.to_json().items() if k != "command"}
     seeds = sorted({item.seed for item in audit.perturbations})
-    return Origin(
-        skipped=make_skipped(audit),
-        command=str(audit.environment["command"]),
+    return Reproduction(
+        skipped=_make_skipped_files(audit),
+        command=str(audit.environment.command),
         seeds=", ".join(map(str, seeds)),
-        environment=flatten(environment),
+        environment=flatten_settings(environment),
     )
 
 
-def make_skipped(audit: Audit) -> tuple[tuple[str, Pairs], ...]:
-    """Name the files that were left out, the first of very many."""
+def _make_skipped_files(audit: Audit) -> tuple[tuple[str, Pairs], ...]:
+    """List the skipped files, each kind under a heading, at most `MOST_FILES_NAMED` of them."""
     parts = (("medical images", audit.cohort.skipped), ("photographs", audit.natural.skipped))
     return tuple(
         (
-            f"{counted(len(items), 'file')} of the {name} left out",
+            f"{format_quantity(len(items), 'file')} of the {name} left out",
             (
-                *((item["file"], item["reason"]) for item in items[:NAMED]),
-                *((("and others", f"{number(len(items) - NAMED)} more"),) if items[NAMED:] else ()),
+                *((item["file"], item["reason"]) for item in items[:MOST_FILES_NAMED]),
+                *(
+                    (("and others", f"{format_count(len(items) - MOST_FILES_NAMED)} more"),)
+                    if items[MOST_FILES_NAMED:]
+                    else ()
+                ),
             ),
         )
         for name, items in parts

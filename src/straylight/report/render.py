@@ -1,76 +1,53 @@
-"""The report: one HTML file, drawn from an audit's folder with no model and no network."""
+"""The report of an audit: one HTML file, made from the audit's folder; it needs no model and no network."""
 
-import re
 from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
-from markupsafe import Markup
+from jinja2 import Template
 
+from straylight.audit.files import REPORT
 from straylight.audit.results import Audit
 from straylight.audit.storage import load_audit
-from straylight.audit.unfinished import REPORT
-from straylight.core.checks import check_kind, folder_of
+from straylight.core.checks import check_folder, check_type
 from straylight.core.files import write_text
-from straylight.report.page import make_page
+from straylight.report.environment import make_environment
+from straylight.report.page import make_report_page
 
 __all__ = ["render", "write_report"]
 
-WRITTEN = "give a folder that an audit wrote"
-LONGEST = 2**16  # characters of any one text: as many as a command may have
-TURNING = re.compile(
-    "[\u202a-\u202e\u2066\u2067]"
-)  # what changes the direction of text that follows
+FOLDER_REMEDY = "give a folder that an audit wrote"
 
 
 def render(audit: Audit, folder: Path | str) -> str:
-    """Return the report as one self-contained HTML page.
+    """Render the report as one self-contained HTML page.
 
     Args:
-        audit: The result to show.
-        folder: Where the audit's `.npy` files are.
+        audit: The audit.
+        folder: The folder of its `.npy` files.
 
     Raises:
-        InputError: If one of those files is missing or broken, or the audit has no attack made
-            without medical images, or no control to compare it with.
+        InputError: If one of those files is missing or broken, or if the audit has no attack made
+            without medical images, or no control.
     """
-    check_kind(audit, "audit", Audit, "load_audit(...) or run(...)")
-    return template().render(page=make_page(audit, folder_of(folder, "folder", WRITTEN)))
-
-
-def plain(value: object) -> object:
-    """Return a text that others wrote so that it is bounded and leaves the text around it alone."""
-    if not isinstance(value, str) or isinstance(value, Markup):
-        return value
-    if len(value) > LONGEST:
-        value = (
-            f"{value[:LONGEST]}\N{HORIZONTAL ELLIPSIS} ({len(value) - LONGEST:,} characters more)"
-        )
-    return TURNING.sub(lambda found: f"\\u{ord(found[0]):04x}", value)
+    check_type(audit, "audit", Audit, "load_audit(...) or run(...)")
+    return _page_template().render(
+        page=make_report_page(audit, check_folder(folder, "folder", FOLDER_REMEDY))
+    )
 
 
 @cache
-def template() -> Template:
-    """Return the page's template."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=plain,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return environment.get_template("page.html")
+def _page_template() -> Template:
+    """Load the template of the page."""
+    return make_environment().get_template("page.html")
 
 
 def write_report(folder: Path | str) -> Path:
     """Write `report.html` into an audit's folder and return its path.
 
     Raises:
-        InputError: If the folder does not hold a whole audit.
+        InputError: If the folder does not hold a complete audit.
     """
-    folder = folder_of(folder, "folder", WRITTEN)
+    folder = check_folder(folder, "folder", FOLDER_REMEDY)
     path = folder / REPORT
     write_text(path, render(load_audit(folder), folder))
     return path

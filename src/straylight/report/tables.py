@@ -1,22 +1,24 @@
-"""Tables of the report: counts in words, ready for the template."""
+"""Tables of the report: counts formatted for the template."""
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 
-from straylight.audit.results import Perturbation
+from straylight.audit.perturbation import Perturbation
+from straylight.audit.results import Audit
 from straylight.audit.schema import Json
-from straylight.core.tensors import LEVELS
-from straylight.evaluation.metrics import Matrix, Proportion, percent
+from straylight.core.conventions import LEVELS
+from straylight.evaluation.metrics import Matrix, Proportion, format_percent
 
-NONE = "\N{EN DASH}"
-GAP = "\N{NO-BREAK SPACE}"
+DASH = "\N{EN DASH}"
+NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
 
 Pairs = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
-class Row:
-    """One perturbation in the table of results."""
+class ResultRow:
+    """One row of the table of results: a perturbation."""
 
     name: str
     threat_model: str
@@ -40,8 +42,8 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One count of a confusion matrix; `weight` is its share of the row, for the shade."""
+class CountCell:
+    """One count of a confusion matrix; `weight` is its share of the row, for shading."""
 
     count: str
     weight: str
@@ -49,17 +51,17 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Confusion:
-    """A confusion matrix: one named line for each true class."""
+class ConfusionTable:
+    """A confusion matrix: one line for each true class."""
 
     caption: str
     class_names: tuple[str, ...]
-    lines: tuple[tuple[str, tuple[Cell, ...]], ...]
+    lines: tuple[tuple[str, tuple[CountCell, ...]], ...]
 
 
 @dataclass(frozen=True)
-class Recall:
-    """Share of a class that is found, without and with the perturbation."""
+class RecallRow:
+    """The recall of one class, without and with the perturbation."""
 
     class_name: str
     n: str
@@ -68,56 +70,58 @@ class Recall:
     under_interval: str
 
 
-def isolated(name: str) -> str:
-    """Keep a name that may run from right to left from moving the words around it.
+def isolate_direction(name: str) -> str:
+    """Return a name in isolation marks, so that right-to-left text cannot reorder its surroundings.
 
-    >>> isolated("skin"), isolated("\u05d0").encode("unicode_escape").decode()
-    ('skin', '\\\\u2068\\\\u05d0\\\\u2069')
+    >>> isolate_direction("skin")
+    'skin'
+    >>> ascii(isolate_direction("\u05d0"))
+    "'\\\\u2068\\\\u05d0\\\\u2069'"
     """
     return name if name.isascii() else f"\N{FIRST STRONG ISOLATE}{name}\N{POP DIRECTIONAL ISOLATE}"
 
 
-def share(found: Proportion) -> str:
-    """Write a proportion in per cent; a dash for an empty sample.
+def format_proportion(proportion: Proportion) -> str:
+    """Format a proportion in per cent; a dash for an empty sample.
 
-    >>> share(Proportion(1, 2)).split(), share(Proportion(0, 0)) == NONE
+    >>> format_proportion(Proportion(1, 2)).split(), format_proportion(Proportion(0, 0)) == DASH
     (['50.0', '%'], True)
     """
-    return percent(found.rate) + GAP + "%" if found.n else NONE
+    return format_percent(proportion.rate) + NO_BREAK_SPACE + "%" if proportion.n else DASH
 
 
-def interval(found: Proportion) -> str:
-    """Write the 95 % interval of a proportion in per cent.
+def format_interval(proportion: Proportion) -> str:
+    """Format the 95 % interval of a proportion in per cent.
 
-    >>> interval(Proportion(5, 10)).split(NONE)[0]
+    >>> format_interval(Proportion(5, 10)).split(DASH)[0]
     '23.7'
     """
-    low, high = map(percent, found.ci95)
-    return f"{low}{NONE}{high}{GAP}%"
+    low, high = map(format_percent, proportion.ci95)
+    return f"{low}{DASH}{high}{NO_BREAK_SPACE}%"
 
 
-def number(n: int) -> str:
-    """Write a whole number.
+def format_count(n: int) -> str:
+    """Format a whole number.
 
-    >>> number(12345)
+    >>> format_count(12345)
     '12,345'
     """
     return f"{n:,}"
 
 
-def of(found: Proportion) -> str:
-    """Write a proportion in counts.
+def format_hits(proportion: Proportion) -> str:
+    """Format a proportion as counts.
 
-    >>> of(Proportion(3, 1000))
+    >>> format_hits(Proportion(3, 1000))
     '3 of 1,000'
     """
-    return f"{number(found.hits)} of {number(found.n)}"
+    return f"{format_count(proportion.hits)} of {format_count(proportion.n)}"
 
 
-def duration(seconds: float) -> str:
-    """Write a wall time in seconds.
+def _format_seconds(seconds: float) -> str:
+    """Format a wall time in seconds.
 
-    >>> duration(0.001), duration(0.0), duration(1234.56)
+    >>> _format_seconds(0.001), _format_seconds(0.0), _format_seconds(1234.56)
     ('<0.1', '0', '1,234.6')
     """
     if 0 < seconds < 0.1:
@@ -125,80 +129,89 @@ def duration(seconds: float) -> str:
     return f"{seconds:,.1f}" if seconds else "0"
 
 
-def counted(n: int, noun: str) -> str:
-    """Write a number of things.
+def format_quantity(n: int, noun: str) -> str:
+    """Format a number with its noun.
 
-    >>> counted(1, "attack"), counted(2, "attack")
+    >>> format_quantity(1, "attack"), format_quantity(2, "attack")
     ('1 attack', '2 attacks')
     """
-    return f"{number(n)} {noun}" + ("" if n == 1 else "s")
+    return f"{format_count(n)} {noun}" + ("" if n == 1 else "s")
 
 
-def flatten(data: Json) -> Pairs:
-    """Write plain data as names and values."""
+def flatten_settings(data: Json) -> Pairs:
+    """Return settings as pairs of name and text; nested values as JSON."""
     return tuple(
         (name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
         for name, value in data.items()
     )
 
 
-def make_row(item: Perturbation, label: str, class_names: tuple[str, ...]) -> Row:
-    """Write one perturbation's line."""
+def make_result_row(item: Perturbation, label: str, class_names: tuple[str, ...]) -> ResultRow:
+    """Return the row of a perturbation."""
     score = item.score
     goal = None if item.target is None else class_names.index(item.target)
     nothing = Proportion(0, 0)
     reached = nothing if goal is None else score.hit(goal)
-    return Row(
+    return ResultRow(
         name=label,
         threat_model=item.threat_model,
-        target=NONE if item.target is None else item.target,
-        rate=share(score.fooled),
-        interval=interval(score.fooled),
-        hits=of(score.fooled),
-        ceiling=share(score.ceiling),
-        raw=share(score.fooled_raw),
-        accuracy=share(score.correct),
+        target=DASH if item.target is None else item.target,
+        rate=format_proportion(score.fooled),
+        interval=format_interval(score.fooled),
+        hits=format_hits(score.fooled),
+        ceiling=format_proportion(score.ceiling),
+        raw=format_proportion(score.fooled_raw),
+        accuracy=format_proportion(score.correct),
         dominant=class_names[score.dominant_class],
-        dominant_share=share(score.dominant),
-        reached=share(reached),
-        reached_interval="" if goal is None else interval(reached),
-        reached_from_elsewhere=share(nothing if goal is None else score.hit_from_elsewhere(goal)),
+        dominant_share=format_proportion(score.dominant),
+        reached=format_proportion(reached),
+        reached_interval="" if goal is None else format_interval(reached),
+        reached_from_elsewhere=format_proportion(
+            nothing if goal is None else score.hit_from_elsewhere(goal)
+        ),
         l2=f"{item.l2:.3g}",
         linf_levels=f"{item.linf * LEVELS:.1f}",
-        images_seen=number(item.images_seen),
-        passes=number(item.n_forward + item.n_backward),
-        seconds=duration(item.seconds),
+        images_seen=format_count(item.images_seen),
+        passes=format_count(item.n_forward + item.n_backward),
+        seconds=_format_seconds(item.seconds),
     )
 
 
-def best_of_each_kind(controls: list[Perturbation]) -> list[tuple[str, Perturbation]]:
-    """Return, for each kind of control, the one of the largest fooling rate, with a label."""
-    kinds = dict.fromkeys(item.method["name"] for item in controls)
-    best = []
-    for kind in kinds:
-        members = [item for item in controls if item.method["name"] == kind]
-        label = f"{kind}, largest of {len(members)}" if len(members) > 1 else members[0].name
-        best.append((label, max(members, key=lambda item: item.score.fooled.rate)))
-    return best
+def label_strongest_controls(audit: Audit) -> list[tuple[str, Perturbation]]:
+    """Return the strongest control of each kind, with a label."""
+    counts = Counter(item.method.name for item in audit.of_role("control"))
+    labelled = []
+    for item in audit.strongest_controls():
+        kind, n = item.method.name, counts[item.method.name]
+        labelled.append((f"{kind}, largest of {n}" if n > 1 else item.name, item))
+    return labelled
 
 
-def make_confusion(caption: str, counts: Matrix, class_names: tuple[str, ...]) -> Confusion:
-    """Write a confusion matrix: rows are true classes, columns predictions."""
+def make_confusion_table(
+    caption: str, counts: Matrix, class_names: tuple[str, ...]
+) -> ConfusionTable:
+    """Return a confusion matrix as a table: rows are true classes, columns predictions."""
     lines = []
     for i, row in enumerate(counts):
         cells = tuple(
-            Cell(number(count), f"{Proportion(count, sum(row)).rate:.3f}", i == j)
+            CountCell(format_count(count), f"{Proportion(count, sum(row)).rate:.3f}", i == j)
             for j, count in enumerate(row)
         )
         lines.append((class_names[i], cells))
-    return Confusion(caption, class_names, tuple(lines))
+    return ConfusionTable(caption, class_names, tuple(lines))
 
 
-def make_recalls(
+def make_recall_rows(
     before: list[Proportion], under: list[Proportion], class_names: tuple[str, ...]
-) -> tuple[Recall, ...]:
-    """Write the recall of each class without and with a perturbation."""
+) -> tuple[RecallRow, ...]:
+    """Return the recall of each class without and with a perturbation."""
     return tuple(
-        Recall(name, number(old.n), share(old), share(new), interval(new) if new.n else NONE)
+        RecallRow(
+            name,
+            format_count(old.n),
+            format_proportion(old),
+            format_proportion(new),
+            format_interval(new) if new.n else DASH,
+        )
         for name, old, new in zip(class_names, before, under, strict=True)
     )

@@ -1,4 +1,4 @@
-"""Training images varied at random: mirrored, rotated, shifted."""
+"""Random augmentation of training images: mirrored, rotated, shifted."""
 
 import math
 
@@ -9,8 +9,8 @@ from straylight.core.tensors import Images
 from straylight.training.recipe import Recipe
 
 
-def augment(images: Images, recipe: Recipe, generator: torch.Generator) -> Images:
-    """Flip each image at random, and rotate and shift it in one resampling if the recipe says so."""
+def augment_images(images: Images, recipe: Recipe, generator: torch.Generator) -> Images:
+    """Flip each image at random, and rotate and shift it in one resampling if the recipe asks for it."""
     uniform = torch.rand(5, len(images), 1, 1, 1, generator=generator)
     if recipe.flips != "none":
         images = torch.where(uniform[0] < 0.5, images.flip(3), images)

@@ -1,4 +1,4 @@
-"""One training run, epoch by epoch, with a checkpoint after each."""
+"""A training run: epoch by epoch, with a checkpoint after each."""
 
 import json
 from collections.abc import Iterator
@@ -10,19 +10,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from straylight.cohort.load import Cohort
-from straylight.core.bounded_read import digest_of_file
-from straylight.core.code_version import code, code_of
+from straylight.cohort.cohort import Cohort
+from straylight.cohort.identity import digest_labels
+from straylight.core.bounded_read import sha256_of_file
+from straylight.core.code_version import code_versions, digest_class_source
 from straylight.core.errors import InputError, reason_of
 from straylight.core.tensors import Images, Labels
 from straylight.models.card import ModelCard, save_classifier
 from straylight.models.classifier import Classifier
-from straylight.training.augmentation import augment
+from straylight.training.augmentation import augment_images
 from straylight.training.checkpoint import Checkpoint, read_checkpoint
-from straylight.training.identity import digest_of_labels
-from straylight.training.recipe import PRETRAINED, RANDOM, Recipe
-from straylight.training.sampling import balanced_order, oversample
-from straylight.training.schedule import learning_rate
+from straylight.training.recipe import PRETRAINED, RANDOM, Recipe, learning_rate_at
+from straylight.training.sampling import draw_balanced, oversample_rare_classes
 
 CHECKPOINT = "checkpoint.safetensors"
 NAMES = {
@@ -58,24 +57,26 @@ class Training:
         self.optimiser = torch.optim.SGD(
             network.parameters(), momentum=0.9, nesterov=True, weight_decay=recipe.weight_decay
         )
-        # What an epoch draws from: indices of images, of the rarer classes several times.
+        # Indices that an epoch draws from; those of the rarer classes may occur several times.
         self.pool = train
         if recipe.sampling == "oversampled":
-            self.pool = train[oversample(data.labels[train], recipe.seed)]
+            self.pool = train[oversample_rare_classes(data.labels[train], recipe.seed)]
         self.steps_per_epoch = max(1, len(self.pool) // recipe.batch_size)
         self.settings = asdict(replace(recipe, weights=Path(recipe.weights).name))
         self.origin: dict[str, str | None] = {}
         self.origin |= {
             "data_sha256": data.images.sha256,
-            "labels_sha256": digest_of_labels(data),
-            "weights_sha256": digest_of_weights(recipe.weights),
+            "labels_sha256": digest_labels(data),
+            "weights_sha256": digest_weights_file(recipe.weights),
             "start_sha256": self.classifier().sha256,  # also of what a library downloaded
         }
-        parts = self.settings | self.origin | {"classes": data.class_names, "code": code()}
-        self.identity = json.dumps(parts | {"network": code_of(*map(type, network.modules()))})
+        parts = self.settings | self.origin | {"classes": data.class_names, "code": code_versions()}
+        self.identity = json.dumps(
+            parts | {"network": digest_class_source(*map(type, network.modules()))}
+        )
 
     def classifier(self) -> Classifier:
-        """Wrap the network as it stands (this freezes it and puts it in evaluation mode)."""
+        """Return the network as it is now as a classifier (frozen, in evaluation mode)."""
         return self.card().classifier(self.network, str(self.out))
 
     def card(self) -> ModelCard:
@@ -108,10 +109,10 @@ class Training:
         n = self.steps_per_epoch * self.recipe.batch_size
         if self.recipe.sampling == "oversampled":
             return self.pool[torch.randperm(len(self.pool), generator=generator)[:n]]
-        return self.pool[balanced_order(self.data.labels[self.pool], n, generator)]
+        return self.pool[draw_balanced(self.data.labels[self.pool], n, generator)]
 
     def train_epoch(self) -> Iterator[float]:
-        """Take the steps of one epoch; yield the loss of each."""
+        """Take the steps of one epoch, and yield the loss of each."""
         # Every epoch has its own seed, so that a resumed run repeats the undisturbed one.
         torch.manual_seed(self.recipe.seed * 100_003 + self.epoch + 1)
         generator = torch.Generator().manual_seed(self.recipe.seed * 100_003 + self.epoch + 1)
@@ -120,9 +121,9 @@ class Training:
         first = self.epoch * self.steps_per_epoch
         batches = torch.split(self.draw(generator), self.recipe.batch_size)
         for step, batch in enumerate(batches, first):
-            rate = learning_rate(self.recipe, step, self.steps_per_epoch)
+            rate = learning_rate_at(self.recipe, step, self.steps_per_epoch)
             self.optimiser.param_groups[0]["lr"] = rate
-            images = augment(self.data.images.images(batch), self.recipe, generator)
+            images = augment_images(self.data.images.images(batch), self.recipe, generator)
             loss = self.loss(classifier, images, self.data.labels[batch])
             self.optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
@@ -147,7 +148,7 @@ class Training:
         return loss
 
     def finish_epoch(self) -> None:
-        """Measure on the validation part, keep the best weights, and write a checkpoint."""
+        """Compute the validation accuracy, keep the best weights, and write a checkpoint."""
         classifier = self.classifier()
         predictions = torch.cat(
             [
@@ -181,14 +182,15 @@ class Training:
         ).write(self.out / CHECKPOINT)
 
     def resume(self) -> None:
-        """Go on from the checkpoint in the output folder, if there is one."""
+        """Resume from the checkpoint in the output folder, if there is one."""
         path = self.out / CHECKPOINT
         if not path.exists():
             return
         found = read_checkpoint(path)
         if found.identity != self.identity:
+            different = _describe_differences(found, self.identity)
             raise InputError(
-                f"{self.out} holds an unfinished training with other {differing(found, self.identity)}: "
+                f"{self.out} holds an unfinished training with other {different}: "
                 "give another folder (--out), or delete it first."
             )
         found.check_fits(self.network, path)
@@ -209,8 +211,8 @@ class Training:
         return card.classifier(self.network, str(self.out))
 
 
-def digest_of_weights(weights: str) -> str | None:
-    """Digest of the bytes of a file of weights; None where there is no file to be named by it.
+def digest_weights_file(weights: str) -> str | None:
+    """Compute the digest of a weights file; None if the weights do not come from a file.
 
     Raises:
         InputError: If there is no such file.
@@ -218,15 +220,15 @@ def digest_of_weights(weights: str) -> str | None:
     if weights in (PRETRAINED, RANDOM):
         return None
     try:
-        return digest_of_file(Path(weights))
+        return sha256_of_file(Path(weights))
     except (OSError, ValueError) as error:
         raise InputError(
             f"{weights} cannot be read ({reason_of(error)}): give a .safetensors file."
         ) from error
 
 
-def differing(found: Checkpoint, identity: str) -> str:
-    """Name what an unfinished training differs in."""
+def _describe_differences(found: Checkpoint, identity: str) -> str:
+    """Return what differs in an unfinished training, in words."""
     try:
         before, now = json.loads(found.identity), json.loads(identity)
         names = [NAMES.get(key, "settings") for key in now if before.get(key) != now[key]]

@@ -1,4 +1,4 @@
-"""How a classifier is trained: the settings, and sets of them that have a name."""
+"""The recipe of a training: settings, named presets, and the learning-rate schedule."""
 
 import json
 import math
@@ -6,10 +6,10 @@ import os
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-from straylight.core.checks import real, said, whole
+from straylight.core.checks import check_integer, check_number, describe_value
 from straylight.core.errors import InputError, reason_of
 from straylight.core.strict_json import parse_json
-from straylight.models.specification import as_list, plain_normalisation, plain_numbers
+from straylight.models.specification import as_list, parse_channel_values, parse_normalisation
 
 N = TypeVar("N", int, float)
 PRETRAINED, RANDOM = "pretrained", "none"
@@ -28,7 +28,7 @@ Preset = Literal["one-cycle", "minagi2022"]
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How a classifier is trained: all layers, SGD with Nesterov momentum 0.9.
+    """Settings of a training: all layers, SGD with Nesterov momentum 0.9.
 
     Attributes:
         backbone: A timm model name, or ``torchvision:NAME``.
@@ -51,9 +51,9 @@ class Recipe:
         rotation, shift: Largest angle in degrees, and largest share of the side. They resample the
             images, which blurs them a little in training only.
         mean, std: Normalisation of images in [0, 1].
-        precision: Of the forward pass: ``float32``, or ``bfloat16`` where torch's autocast deems it
-            safe. Weights, momentum, batch-norm statistics and validation are float32 in both.
-        seed: Of the split, the order, the augmentation and the new head.
+        precision: Precision of the forward pass: ``float32``, or ``bfloat16`` where torch's autocast
+            considers it safe. Weights, momentum, batch-norm statistics and validation are float32 in both.
+        seed: Seed of the split, the order, the augmentation and the new head.
 
     Raises:
         InputError: If a setting is of another type, or out of its range; the message names it.
@@ -82,61 +82,67 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for name, kind in get_type_hints(type(self)).items():
-            object.__setattr__(self, name, usual(getattr(self, name), name, kind))
-        plain_normalisation(self.mean, self.std, 1)
+            object.__setattr__(self, name, check_setting(getattr(self, name), name, kind))
+        parse_normalisation(self.mean, self.std, 1)
         if self.schedule == "one-cycle" and (self.drops or self.decay):
             raise InputError(
                 "drops and decay need the schedule 'steps', which the recipe minagi2022 has."
             )
 
 
-def usual(value: Any, name: str, kind: Any) -> Any:  # noqa: ANN401
-    """Return a setting in the form of its field, of whatever type it was given.
+def check_setting(value: Any, name: str, kind: Any) -> Any:  # noqa: ANN401
+    """Check a setting, and convert it to the type of its field.
 
     Raises:
         InputError: If it is of another type, or out of its range.
     """
     if get_origin(kind) is Literal:
-        return one_of(value, name, get_args(kind))
+        return check_choice(value, name, get_args(kind))
     if kind is int:
-        return within(whole(value, name), name)
+        return check_range(check_integer(value, name), name)
     if kind is float:
-        return within(real(value, name, "0.1"), name)
+        return check_range(check_number(value, name, "0.1"), name)
     if kind is str:
-        return plain_path(value, name)
+        return check_path(value, name)
     if name == "drops":
-        return tuple(whole(epoch, name, 0) for epoch in as_list(value))
-    return plain_arguments(value, name) if name == "backbone_args" else plain_numbers(value, name)
+        return tuple(check_integer(epoch, name, 0) for epoch in as_list(value))
+    return (
+        check_backbone_arguments(value, name)
+        if name == "backbone_args"
+        else parse_channel_values(value, name)
+    )
 
 
-def one_of(value: object, name: str, words: tuple[str, ...]) -> str:
-    """Return one of some words.
+def check_choice(value: object, name: str, words: tuple[str, ...]) -> str:
+    """Check that a value is one of some words.
 
     Raises:
-        InputError: If it is none of them.
+        InputError: If it is not.
     """
     if not isinstance(value, str) or value not in words:
-        raise InputError(f"{name} must be one of {', '.join(words)}, not {said(value)}.")
+        raise InputError(f"{name} must be one of {', '.join(words)}, not {describe_value(value)}.")
     return str(value)
 
 
-def plain_path(value: object, name: str) -> str:
-    """Return a name or a path as text.
+def check_path(value: object, name: str) -> str:
+    """Check a name or path, and return it as text.
 
     Raises:
         InputError: If it is neither.
     """
     path = os.fspath(value) if isinstance(value, os.PathLike) else value
     if not isinstance(path, str) or not path.strip() or "\0" in path:
-        raise InputError(f"{name} must be a name, such as {EXAMPLES[name]}, not {said(value)}.")
+        raise InputError(
+            f"{name} must be a name, such as {EXAMPLES[name]}, not {describe_value(value)}."
+        )
     return str(path)
 
 
-def within(value: N, name: str) -> N:
-    """Return a number that lies in the range of its field.
+def check_range(value: N, name: str) -> N:
+    """Check that a number is finite and in the range of its field.
 
     Raises:
-        InputError: If it does not, or is not finite.
+        InputError: If it is not.
     """
     least, most = LEAST.get(name, 0), LARGEST.get(name, 1e30 if isinstance(value, float) else MOST)
     above = name in POSITIVE
@@ -149,15 +155,15 @@ def within(value: N, name: str) -> N:
     return value
 
 
-def plain_arguments(value: object, name: str) -> dict[str, Any]:
-    """Return a copy of keyword arguments that a model card can hold.
+def check_backbone_arguments(value: object, name: str) -> dict[str, Any]:
+    """Check keyword arguments, and copy them, so that a model card can hold them.
 
     Raises:
-        InputError: If they are something else.
+        InputError: If it cannot.
     """
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
         raise InputError(
-            f"{name} must be a dict, such as {{'pad_type': 'same'}}, not {said(value)}."
+            f"{name} must be a dict, such as {{'pad_type': 'same'}}, not {describe_value(value)}."
         )
     try:
         parse_json(json.dumps(value))
@@ -192,3 +198,31 @@ PRESETS: dict[Preset, dict[str, Any]] = {
         "std": (128 / 255,) * 3,
     },
 }
+
+
+def preset_settings(name: str) -> dict[str, Any]:
+    """Return the settings of a preset, as named by `straylight finetune --recipe`.
+
+    Raises:
+        InputError: If there is no such preset.
+    """
+    found = {preset: settings for preset, settings in PRESETS.items() if preset == name}
+    if name and not found:
+        raise InputError(f"there is no recipe {name!r}: the catalogue has {', '.join(PRESETS)}.")
+    return dict(*found.values())
+
+
+def learning_rate_at(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
+    """Return the learning rate of a step, counted from 0 over all epochs."""
+    if recipe.schedule == "one-cycle":
+        return one_cycle_rate(step, recipe.epochs * steps_per_epoch, recipe.learning_rate)
+    drops = sum(step >= drop * steps_per_epoch for drop in recipe.drops)
+    return recipe.learning_rate * 0.1**drops / (1 + recipe.decay * step)
+
+
+def one_cycle_rate(step: int, steps: int, peak: float) -> float:
+    """Return the rate at `step`: a linear rise over the first 15 %, then half a cosine to zero."""
+    rise = 0.15 * steps
+    if step < rise:
+        return peak * (step + 1) / (rise + 1)
+    return peak * 0.5 * (1 + math.cos(math.pi * (step - rise) / (steps - rise)))

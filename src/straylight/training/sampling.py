@@ -1,4 +1,4 @@
-"""Which images: the part held out, and what an epoch draws from the rest."""
+"""Sampling of training images: the validation part, and what an epoch draws from the rest."""
 
 import torch
 from torch import Tensor
@@ -7,8 +7,8 @@ from straylight.core.errors import InputError
 from straylight.core.tensors import Labels
 
 
-def split(labels: Labels, share: float, seed: int) -> tuple[Tensor, Tensor]:
-    """Split indices into training and validation, with the same share of each class, but one at least."""
+def split_train_validation(labels: Labels, share: float, seed: int) -> tuple[Tensor, Tensor]:
+    """Split indices into training and validation, with the same share of each class, at least one."""
     generator = torch.Generator().manual_seed(seed)
     train, validation = [], []
     for label in range(int(labels.max()) + 1):
@@ -26,10 +26,10 @@ def split(labels: Labels, share: float, seed: int) -> tuple[Tensor, Tensor]:
     return torch.cat(train), torch.cat(validation)
 
 
-def oversample(labels: Labels, seed: int) -> Tensor:
-    """Index every image once, and copies of images of the rarer classes, until all are as large.
+def oversample_rare_classes(labels: Labels, seed: int) -> Tensor:
+    """Return the index of every image, and repeat the rarer classes until all classes are equally large.
 
-    The copies are drawn with replacement, once for a training, as by imbalanced-learn's
+    The repeats are drawn with replacement, once for a training, as by imbalanced-learn's
     `RandomOverSampler`, which the paper used.
     """
     generator = torch.Generator().manual_seed(seed)
@@ -42,7 +42,7 @@ def oversample(labels: Labels, seed: int) -> Tensor:
     return torch.cat(pool)
 
 
-def balanced_order(labels: Labels, n: int, generator: torch.Generator) -> Tensor:
+def draw_balanced(labels: Labels, n: int, generator: torch.Generator) -> Tensor:
     """Draw `n` indices with replacement, each class as likely as any other."""
     weights = 1.0 / labels.bincount()[labels]
     return torch.multinomial(weights.double(), n, True, generator=generator)

@@ -7,19 +7,34 @@ must come out follows from the values alone.
 import io
 import struct
 import zlib
+from pathlib import Path
 from typing import Any
 
 import imageio.v3 as imageio
 import numpy as np
+import pytest
 import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
+from PIL import Image
 
 from dicoms import dicom, written
-from straylight.data.files.arrays import from_array
-from straylight.data.files.decode import decode
+from gradient_images import GRADIENT_SHAPE, gradient_image
+from grey_files import (
+    FULL,
+    MONO_SHAPE,
+    MONO_SIDE,
+    MONO_VALUES,
+    encode_image,
+    grey_pixels,
+    load_grey_files,
+)
+from straylight.cohort.load import load_cohort
+from straylight.cohort.manifest import Reading
+from straylight.data.files.arrays import image_set_from_array
+from straylight.data.files.decode import decode_image
 from straylight.data.files.dicom import DicomView
 
 Values = NDArray[Any]
@@ -71,7 +86,7 @@ def scan(values: Values) -> bytes:
 def shown(data: bytes, values: Values, view: DicomView | None = None) -> Values:
     """What Straylight makes of a file, at its own size."""
     channels = 3 if values.ndim == 3 else 1
-    found = decode(data, (channels, *values.shape[:2]), view or DicomView())
+    found = decode_image(data, (channels, *values.shape[:2]), view or DicomView())
     return found.transpose(1, 2, 0) if channels == 3 else found[0]
 
 
@@ -107,7 +122,7 @@ def test_bytes_are_taken_as_they_are(values: Values) -> None:
     ):
         assert np.array_equal(shown(data, values), values)
     shape = (3 if values.ndim == 3 else 1, *values.shape[:2])
-    array = from_array(values[None], shape, "x", DicomView()).pixels[0].numpy()
+    array = image_set_from_array(values[None], shape, "x", DicomView()).pixels[0].numpy()
     assert np.array_equal(array.transpose(1, 2, 0).reshape(values.shape), values)
 
 
@@ -122,7 +137,11 @@ def test_deep_greys_go_from_the_least_to_the_greatest(values: Values) -> None:
     for data in files:
         assert near(shown(data, values), spread(values))
     if values.dtype.itemsize == 2:
-        array = from_array(values[None], (1, *values.shape), "x", DicomView()).pixels[0, 0].numpy()
+        array = (
+            image_set_from_array(values[None], (1, *values.shape), "x", DicomView())
+            .pixels[0, 0]
+            .numpy()
+        )
         assert near(array, spread(values))
 
 
@@ -138,7 +157,9 @@ def test_a_chosen_window_is_the_formula_in_every_container(
     for data in files:
         assert near(shown(data, values, view), windowed(values, centre, width))
     if values.dtype.itemsize == 2:
-        array = from_array(values[None], (1, *values.shape), "x", view).pixels[0, 0].numpy()
+        array = (
+            image_set_from_array(values[None], (1, *values.shape), "x", view).pixels[0, 0].numpy()
+        )
         assert near(array, windowed(values, centre, width))
 
 
@@ -163,3 +184,66 @@ def or_reason(data: bytes, values: Values) -> Values | str:
         return shown(data, values)
     except ValueError as error:
         return str(error)
+
+
+def test_case_07_values_of_12_bits_are_the_same_in_every_container(tmp_path: Path) -> None:
+    image = Image.fromarray(MONO_VALUES)
+    portable = b"P5 %d %d 4095\n" % (MONO_SIDE, MONO_SIDE) + MONO_VALUES.astype(">u2").tobytes()
+    files = {
+        "a.dcm": written(dicom(MONO_VALUES, **FULL)),
+        "b.png": encode_image(image, "PNG"),
+        "c.tif": encode_image(image, "TIFF"),
+        "d.tiff": encode_image(image, "TIFF", compression="tiff_lzw"),
+        "e.png": portable,
+        "f.png": encode_image(image, "JPEG2000"),
+    }
+    for folder, window in (("plain", ""), ("window", "2000/1500")):
+        (tmp_path / folder).mkdir()
+        found = load_grey_files(tmp_path / folder, files, window=window)
+        assert len(found) == len(files)
+        assert (grey_pixels(found) == grey_pixels(found)[0]).all()
+        np.savez(tmp_path / "x.npz", images=MONO_VALUES[None], labels=np.zeros(1, int))
+        array = load_cohort(tmp_path / "x.npz", MONO_SHAPE, ("A",), reading=Reading(window=window))
+        assert (grey_pixels(array)[0] == grey_pixels(found)[0]).all()
+    full = (
+        np.linspace(0, 65535, MONO_SIDE * MONO_SIDE).astype(np.uint16).reshape(MONO_SIDE, MONO_SIDE)
+    )
+    (tmp_path / "full").mkdir()
+    shown = grey_pixels(
+        load_grey_files(tmp_path / "full", {"a.png": encode_image(Image.fromarray(full), "PNG")})
+    ).astype(int)
+    assert np.abs(shown - (full >> 8)).max() <= 1
+
+
+@pytest.mark.parametrize("suffix", ["png", "bmp", "tiff", "webp", "jpg", "JPEG"])
+def test_every_format_is_read(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"photo.{suffix}"
+    lossless = {"lossless": True} if suffix == "webp" else {"quality": 100, "subsampling": 0}
+    gradient_image().save(path, **lossless)
+    expected = np.asarray(gradient_image()).transpose(2, 0, 1)
+    worst = np.abs(decode_image(path.read_bytes(), GRADIENT_SHAPE).astype(int) - expected).max()
+    assert worst <= (4 if suffix in ("jpg", "JPEG") else 0)
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGBA", "LA", "1", "CMYK", "I;16"])
+def test_every_mode_becomes_rgb_and_grey(tmp_path: Path, mode: str) -> None:
+    if mode == "I;16":
+        image = Image.fromarray(np.full((8, 10), 128 * 256, dtype=np.uint16))
+    else:
+        image = Image.new("L", (10, 8), 255 if mode == "1" else 128).convert(mode)
+    path = tmp_path / ("photo.tiff" if mode in ("CMYK", "I;16") else "photo.png")
+    image.save(path)
+    level = 255 if mode == "1" else 128
+    for channels in (1, 3):
+        pixels = decode_image(path.read_bytes(), (channels, 8, 10))
+        assert pixels.shape == (channels, 8, 10)
+        assert np.abs(pixels.astype(int) - level).max() <= 1
+
+
+def test_grey_of_colour_is_luminance(tmp_path: Path) -> None:
+    Image.new("RGB", (10, 8), (200, 100, 50)).save(tmp_path / "p.png")
+    expected = round(0.299 * 200 + 0.587 * 100 + 0.114 * 50)
+    assert (
+        abs(int(decode_image((tmp_path / "p.png").read_bytes(), (1, 8, 10))[0, 0, 0]) - expected)
+        <= 1
+    )

@@ -23,7 +23,7 @@ from pydicom.uid import (
 
 from dicoms import dicom, written
 from straylight.cohort.load import load_cohort
-from straylight.cohort.reading import Reading
+from straylight.cohort.manifest import Reading
 from straylight.core.errors import InputError
 from straylight.data.files.dicom import DicomView, is_dicom, read_dicom
 from straylight.data.photographs.load import load_natural
@@ -124,7 +124,7 @@ def test_a_frame_must_be_chosen() -> None:
     assert np.array_equal(shown(dicom(values), frame=1), values[1])
     for frame, message in (
         (-1, "has 2 frames: choose one with --reading frame=K"),
-        (2, "none of the number 2"),
+        (2, "but not frame 2"),
     ):
         with pytest.raises(ValueError, match=message):
             shown(dicom(values), frame=frame)
@@ -180,11 +180,11 @@ def test_bad_files_are_refused_without_a_word_of_them() -> None:
     for file, message in [
         (written(absurd), "claims 60000 x 60000 pixels"),
         (written(empty), "without pixel data"),
-        (written(strange), "is broken DICOM"),
-        (data[:-100], "pixel data that are cut short"),
-        (data[:200], "without pixel data|is broken DICOM"),
-        (bytes(128) + b"DICM", "without pixel data|is broken DICOM"),
-        (b"", "no DICOM file|is broken DICOM"),
+        (written(strange), "is damaged DICOM"),
+        (data[:-100], "truncated pixel data"),
+        (data[:200], "without pixel data|is damaged DICOM"),
+        (bytes(128) + b"DICM", "without pixel data|is damaged DICOM"),
+        (b"", "not a DICOM file|is damaged DICOM"),
     ]:
         with pytest.raises(ValueError, match=message) as raised:
             read_dicom(file, DicomView(), LARGEST)
@@ -214,7 +214,7 @@ def test_dicom_files_are_the_same_cohort_as_pictures(class_folders: Path, tmp_pa
 
 def test_a_dicom_file_is_no_photograph(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(written(dicom(ramp("uint8", 0, 255))))
-    with pytest.raises(InputError, match="a DICOM file is no photograph"):
+    with pytest.raises(InputError, match="a DICOM file is not a photograph"):
         load_natural(tmp_path, SHAPE)
 
 

@@ -17,6 +17,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 from pydicom import Dataset, dcmread, dcmwrite
+from pydicom.dataset import FileDataset
 from pydicom.pixels import apply_modality_lut, apply_voi_lut
 from pydicom.uid import (
     UID,
@@ -28,7 +29,13 @@ from pydicom.uid import (
 )
 
 from dicoms import dicom, written
+from encoded_images import DEEP, GREY
+from grey_files import FULL, MONO_SIDE, MONO_SPAN, MONO_VALUES, grey_pixels, load_grey_files
+from straylight.cohort.load import load_cohort
+from straylight.cohort.manifest import Reading
 from straylight.data.files.dicom import DicomView, read_dicom
+from straylight.data.value_ranges import CHOSEN_WINDOW
+from straylight.evaluation.preflight.images import check_images
 
 ROWS, COLUMNS = 20, 24
 Floats = NDArray[np.float64]
@@ -327,3 +334,107 @@ def test_greys_are_those_of_dcmtk(row: Row, tmp_path: Path) -> None:
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     greys = np.asarray(Image.open(tmp_path / "a.bmp").convert("L")).astype(int)
     assert np.abs(greys - shown(data, row)).max() <= 1
+
+
+def make_dataset(**tags: object) -> Dataset:
+    found = Dataset()
+    for name, value in tags.items():
+        setattr(found, name, value)
+    return found
+
+
+def test_case_01_an_empty_window_is_none(tmp_path: Path) -> None:
+    windows: list[dict[str, object]] = [
+        {},
+        {"WindowCenter": None, "WindowWidth": None},
+        {"WindowWidth": 4095},
+        {"WindowCenter": 2047},
+        {"WindowCenter": None, "WindowWidth": 300},
+    ]
+    files = {f"{k}.dcm": written(dicom(MONO_VALUES, **FULL, **w)) for k, w in enumerate(windows)}
+    found = load_grey_files(tmp_path, files)
+    assert found.images.skipped == ()
+    assert (grey_pixels(found) == MONO_SPAN).all()
+    (told,) = found.images.value_ranges
+    assert told == {
+        **{"how": "least to greatest", "n": 5},
+        **{"darkest": [0, 0], "lightest": [3968, 3968]},
+    }
+
+
+def test_case_01b_a_cohort_with_empty_windows_is_scored_as_its_pictures(tmp_path: Path) -> None:
+    """Half of the files say their window, half leave it empty; both are the 8-bit picture."""
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 256, (8, MONO_SIDE, MONO_SIDE), dtype=np.uint8)
+    pictures[:, 0, 0], pictures[:, 0, 1] = 0, 255
+    files = {}
+    for number, picture in enumerate(pictures):
+        file = dicom(picture.astype(np.uint16) * 16, **FULL)
+        file.WindowCenter, file.WindowWidth = (2040.5, 4081) if number % 2 else (None, None)
+        files[f"{number}.dcm"] = written(file)
+    assert (grey_pixels(load_grey_files(tmp_path, files)) == pictures).all()
+
+
+def make_enhanced(**shared: list[Dataset]) -> FileDataset:
+    return dicom(
+        MONO_VALUES,
+        **FULL,
+        NumberOfFrames=1,
+        SharedFunctionalGroupsSequence=[make_dataset(**shared)],
+    )
+
+
+@pytest.mark.parametrize("window", ["", "-500/600", "40/400"])
+def test_case_03_an_enhanced_object_is_as_its_classic_twin(tmp_path: Path, window: str) -> None:
+    rescaled = {"RescaleIntercept": -1024, "RescaleSlope": 1}
+    own = {"WindowCenter": -500, "WindowWidth": 600}
+    twin = make_enhanced(
+        PixelValueTransformationSequence=[make_dataset(**rescaled)],
+        FrameVOILUTSequence=[make_dataset(**own)],
+    )
+    files = {
+        "a.dcm": written(dicom(MONO_VALUES, **FULL, **rescaled, **own)),
+        "b.dcm": written(twin),
+    }
+    classic, other = grey_pixels(load_grey_files(tmp_path, files, window=window))
+    assert (classic == other).all()
+    centre, width = map(int, (window or "-500/600").split("/"))
+    shares = (MONO_VALUES - 1024.0 - (centre - 0.5)) / (width - 1) + 0.5
+    assert np.abs(classic - 255 * shares.clip(0, 1)).max() <= 0.502
+    assert len(np.unique(classic)) > 5
+
+
+def test_case_03_each_frame_has_its_own_window(tmp_path: Path) -> None:
+    file = dicom(np.stack([MONO_VALUES, MONO_VALUES]), **FULL)
+    file.SharedFunctionalGroupsSequence = [
+        make_dataset(FrameVOILUTSequence=[make_dataset(WindowCenter=9, WindowWidth=9)])
+    ]
+    file.PerFrameFunctionalGroupsSequence = [
+        make_dataset(FrameVOILUTSequence=[make_dataset(WindowCenter=c, WindowWidth=1000)])
+        for c in (700, 2700)
+    ]
+    shown = grey_pixels(load_grey_files(tmp_path, {"a.dcm": written(file)}, frame=1))[0]
+    assert np.abs(shown - 255 * ((MONO_VALUES - 2699.5) / 999 + 0.5).clip(0, 1)).max() <= 0.502
+
+
+@pytest.mark.parametrize("value", [65535, 0])
+def test_case_08_padding_is_no_part_of_the_range(tmp_path: Path, value: int) -> None:
+    values = MONO_VALUES + np.uint16(100)
+    values[:4] = value
+    file = dicom(values)
+    file.add_new("PixelPaddingValue", "US", value)
+    body = values[4:].astype(float)
+    shown = grey_pixels(load_grey_files(tmp_path, {"a.dcm": written(file)}))[0]
+    expected = 255 * (body - body.min()) / (body.max() - body.min())
+    assert np.abs(shown[4:] - expected).max() <= 0.502
+    assert (shown[:4] == 0).all()
+
+
+def test_a_window_that_leaves_nothing_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "A").mkdir()
+    (tmp_path / "A" / "a.dcm").write_bytes(written(dicom(DEEP[..., 0] >> 4)))
+    found = load_cohort(tmp_path, GREY, ("A",), reading=Reading(window="90000/10"))
+    assert [row["how"] for row in found.images.value_ranges] == [CHOSEN_WINDOW]
+    (finding,) = check_images(found.images)
+    assert finding.level == "warning"
+    assert "1 of 1 images have one value in all pixels" in finding.message

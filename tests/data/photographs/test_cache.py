@@ -19,8 +19,9 @@ import pytest
 import torch
 from PIL import Image
 
+from image_folders import TINY_SHAPE, encode_grey_png, write_files
+from straylight.core.conventions import Shape
 from straylight.core.errors import InputError
-from straylight.core.tensors import Shape
 from straylight.data.files import selection
 from straylight.data.files.selection import Selection
 from straylight.data.images import ImageSet
@@ -84,7 +85,7 @@ def test_cold_and_warm_are_the_images_without_it(
     assert [item.file for item in expected.skipped] == ["aaa.jpg", "deep/holiday4b.png", "zzz.tif"]
     assert not folder.exists()
     cold = load_natural(photos, SHAPE)
-    monkeypatch.setattr("straylight.data.files.containers.Folder.head", refuse)
+    monkeypatch.setattr("straylight.data.files.folder.Folder.head", refuse)
     warm = load_natural(photos, SHAPE)
     for found in (cold, warm):
         assert same(found, expected)
@@ -327,8 +328,8 @@ import ctypes, resource, sys
 ctypes.CDLL(None).mallopt(-3, 2**20)  # M_MMAP_THRESHOLD
 from pathlib import Path
 import torch
-from straylight.attacks.methods import Gradient
-from straylight.attacks.auto import hold_out
+from straylight.attacks import Gradient
+from straylight.attacks.auto import split_held_out
 from straylight.attacks.ball import Ball
 from straylight.models.classifier import Classifier
 from straylight.data.photographs.load import load_natural
@@ -355,7 +356,7 @@ for _ in "ab":  # made, and taken from the cache
     images = load_natural(sys.argv[1], shape)
 print(len(images), images.sha256, flush=True)
 attack(images, Gradient(steps=2, batch_size=8))
-for part in hold_out(images, torch.Generator()):
+for part in split_held_out(images, torch.Generator()):
     print(len(part), len(part.digests()), len(classifier.predict_all(part)), flush=True)
 try:
     images.pixels.clone()
@@ -383,3 +384,18 @@ def test_images_larger_than_memory_are_audited(tmp_path: Path, folder: Path) -> 
     assert first == f"6000 {expected.sha256}"
     assert parts == ["5800 5800 5800", "200 200 200"]
     assert last == "not all at once"
+
+
+def test_the_cache_removes_no_folder_that_it_did_not_make(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "mine"))
+    own = write_files(tmp_path / "mine", {"partial-results/thesis.txt": b"x"}) / "partial-results"
+    scratch = own.parent / cache.SCRATCH
+    scratch.mkdir()
+    (scratch / "partial-link").symlink_to(own)
+    for path in (own / "thesis.txt", own):
+        os.utime(path, (1e9, 1e9))
+    load_natural(write_files(tmp_path / "photos", {"a.png": encode_grey_png(7)}), TINY_SHAPE)
+    assert (own / "thesis.txt").read_bytes() == b"x"
+    assert (scratch / "partial-link").is_symlink()

@@ -67,15 +67,15 @@ def test_without_a_number_the_papers_is_drawn(
         load_natural(f"imagenet:{tmp_path}", SHAPE)
     monkeypatch.setattr(paper, "N", 7)
     assert len(load_natural(f"imagenet:{tmp_path}", SHAPE)) == 7
-    with pytest.raises(InputError, match="has 30 photographs, fewer than the 31 asked for"):
+    with pytest.raises(InputError, match="has 30 photographs, fewer than the 31 requested"):
         load_natural(f"imagenet:{tmp_path}", SHAPE, n=31)
 
 
 def test_other_folders_are_refused(tmp_path: Path) -> None:
     write(tmp_path, ["cats/a.jpg"])
-    with pytest.raises(InputError, match=r"none of .*/train/nXXXXXXXX/\*\.JPEG, .* is there"):
+    with pytest.raises(InputError, match=r"none of .*/train/nXXXXXXXX/\*\.JPEG, .* exists"):
         load_natural(f"imagenet:{tmp_path}", SHAPE)
-    with pytest.raises(InputError, match=r"none of .*/test/\*\.jpg, .*/\*\.jpg is there"):
+    with pytest.raises(InputError, match=r"none of .*/test/\*\.jpg, .*/\*\.jpg exists"):
         load_natural(f"openimages:{tmp_path}", SHAPE)
     with pytest.raises(InputError, match="imagenet: has no photographs"):
         load_natural("imagenet:", SHAPE)

@@ -10,7 +10,7 @@ from PIL import Image
 from straylight.core.errors import InputError
 from straylight.data.photographs import shards
 from straylight.data.photographs.load import load_natural
-from straylight.data.photographs.shards import expand, open_source
+from straylight.data.photographs.shards import expand_braces, open_source
 
 SHAPE = (3, 8, 10)
 
@@ -83,14 +83,14 @@ def test_one_shard_is_open_at_a_time(packed: Path, monkeypatch: pytest.MonkeyPat
     ],
 )
 def test_braces_are_those_of_bash(pattern: str, expected: list[str]) -> None:
-    assert expand(pattern) == expected
+    assert expand_braces(pattern) == expected
 
 
 def test_what_is_missing_or_too_much_is_refused(packed: Path) -> None:
-    with pytest.raises(InputError, match=r"shards/011\.tar is no folder or archive"):
+    with pytest.raises(InputError, match=r"shards/011\.tar is not a folder or an archive"):
         load_natural(f"{packed}/shards/{{008..011}}.tar", SHAPE)
     for pattern in ("{0..99999999999}.tar", "{0..9999}{0..9999}.tar"):
-        with pytest.raises(InputError, match=r"stands for more than 100,000 archives: give fewer"):
+        with pytest.raises(InputError, match=r"expands to more than 100,000 archives: give fewer"):
             load_natural(pattern, SHAPE)
     assert shards.MOST == 100_000
 

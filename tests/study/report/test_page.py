@@ -7,7 +7,7 @@ import pytest
 from chromium import HOOK, Seen, browser, page, playwright, pytestmark
 from straylight.study.report.page import write_study_report
 from straylight.study.run.cell import Cell
-from straylight.study.run.index import INDEX, Index
+from straylight.study.run.index import INDEX, StudyIndex
 from straylight.study.run.runner import Outcome
 
 __all__ = ["browser", "page", "pytestmark"]  # fixtures
@@ -19,7 +19,7 @@ HOSTILE = '<script>alert("x")</script>'
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A study written by hand: two numbers of photographs, a failed cell, and hostile names."""
     study = tmp_path_factory.mktemp("study")
-    index = Index(study / INDEX, write=True)
+    index = StudyIndex(study / INDEX, write=True)
     labels = {"cohort": f"skin {HOSTILE}", "model": "m" * 60, "norm": "l2", "zeta": 0.02}
     cells = [
         Cell(kind="audit", identity={"n": n}, labels=labels | {"photographs": n, "seed": 0})

@@ -8,19 +8,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from paths import ROOT, TESTS
-from studies import chain, chains, counts, figures, make_world, quiet
 
+from paths import ROOT, TESTS
 from straylight.audit.schema import Json
 from straylight.core.errors import InputError
 from straylight.core.progress import Tracker
 from straylight.study.config.grid import Grid
-from straylight.study.config.toml import Document
+from straylight.study.config.toml import TomlDocument
 from straylight.study.run.cell import Cell
-from straylight.study.run.cells import cells_of
-from straylight.study.run.ray_engine import RayEngine, see_open
+from straylight.study.run.cells import make_cells
+from straylight.study.run.ray_engine import RayEngine, check_port_open
 from straylight.study.run.record import CELLS
 from straylight.study.run.study import run_study
+from studies import chain, chains, counts, figures, make_world, quiet
 
 # Ray leaves sockets, log files and its processes to the garbage collector.
 pytestmark = [
@@ -119,10 +119,14 @@ def test_workers_killed_cells_retried_and_failures_told(tmp_path: Path, ray_here
 
 def test_ray_gives_the_figures_of_the_process(tmp_path: Path, ray_here: None) -> None:
     world = make_world(tmp_path / "world")
-    grid = Grid(Document(world / "tiny.toml"))
+    grid = Grid(TomlDocument(world / "tiny.toml"))
     for name, engine in {"in": {}, "ray": {"engine": TWO}}.items():
         ended = run_study(
-            "Tiny", lambda digests: cells_of(grid, digests.of), tmp_path / name, quiet(), **engine
+            "Tiny",
+            lambda digests: make_cells(grid, digests.compute),
+            tmp_path / name,
+            quiet(),
+            **engine,
         )
         assert ended == {"done": 4}
     assert counts(tmp_path / "ray") == counts(tmp_path / "in")
@@ -137,5 +141,5 @@ def test_a_gpu_that_is_not_there_is_not_waited_for() -> None:
 
 def test_a_cluster_that_is_not_there_is_told_at_once() -> None:
     with pytest.raises(InputError, match=r"there is no Ray at 127\.0\.0\.1:1 "):
-        see_open("127.0.0.1:1")
-    see_open("auto")
+        check_port_open("127.0.0.1:1")
+    check_port_open("auto")

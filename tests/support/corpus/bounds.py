@@ -5,7 +5,6 @@ import zlib
 from collections.abc import Iterator
 
 import numpy as np
-from dicoms import written
 from PIL import Image
 from pydicom import Dataset
 from pydicom.dataset import FileDataset
@@ -15,6 +14,7 @@ from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, RLELossless
 from corpus import Case
 from corpus.pictures import chunk, saved, tiff
 from corpus.scans import dicom, inside, ramp
+from dicoms import written
 
 SIZE = (12, 10)
 ELEMENT = struct.pack("<HH2sH", 0x0029, 0x1010, b"LO", 0)

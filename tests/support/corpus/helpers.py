@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import timm
-from fixed_audit import write_arrays
 from PIL import Image
 from safetensors.torch import save_file
 
 from corpus.models import CARD
+from fixed_audit import write_arrays
 
 
 def write_helpers(root: Path) -> None:

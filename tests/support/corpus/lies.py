@@ -4,11 +4,11 @@ import struct
 from collections.abc import Callable
 
 import numpy as np
-from dicoms import written
 from pydicom import Dataset
 from pydicom.dataset import FileDataset
 
 from corpus.scans import dicom, ramp, table
+from dicoms import written
 
 
 def without(*names: str) -> FileDataset:

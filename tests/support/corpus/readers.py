@@ -27,13 +27,13 @@ import transformers.models.vit.modeling_vit  # noqa: F401
 from torch import nn
 
 from straylight.attacks.ball import Ball
-from straylight.attacks.methods import describe, parse_method, planned, snapshots
-from straylight.audit.unfinished import read_ledger
+from straylight.attacks.method import Method
+from straylight.audit.unfinished import read_unfinished
 from straylight.cohort.load import load_cohort
-from straylight.cohort.reading import Reading
+from straylight.cohort.manifest import Reading
 from straylight.core.errors import InputError
-from straylight.core.files import read_delta
-from straylight.data.files.decode import decode
+from straylight.core.tensor_files import read_delta
+from straylight.data.files.decode import decode_image
 from straylight.data.files.dicom import DicomView
 from straylight.data.images import ImageSet
 from straylight.data.photographs.cache import VARIABLE
@@ -41,11 +41,12 @@ from straylight.data.photographs.load import load_natural
 from straylight.evaluation.preflight.run import preflight, stop_on_errors
 from straylight.models.card import load_classifier
 from straylight.models.classifier import Classifier
-from straylight.models.load import ModelOptions, load_model
+from straylight.models.load import load_model
+from straylight.models.options import ModelOptions
 from straylight.models.weights import load_weights
 from straylight.report.render import write_report
 from straylight.study.config.grid import Grid
-from straylight.study.config.toml import Document
+from straylight.study.config.toml import TomlDocument
 from straylight.training.checkpoint import read_checkpoint
 
 SHAPE, NAMES = (3, 8, 8), ("dark", "light")
@@ -54,14 +55,14 @@ Said = list[str]  # the reasons why files were skipped
 
 
 def picture(path: Path) -> Said:
-    decode(path.read_bytes(), SHAPE)
-    decode(path.read_bytes(), (1, 8, 8), DicomView(frame=0))
+    decode_image(path.read_bytes(), SHAPE)
+    decode_image(path.read_bytes(), (1, 8, 8), DicomView(frame=0))
     return []
 
 
 def scan(path: Path) -> Said:
-    decode(path.read_bytes(), SHAPE, DicomView(frame=0))
-    decode(path.read_bytes(), (1, 8, 8), DicomView(window="40/400", frame=1))
+    decode_image(path.read_bytes(), SHAPE, DicomView(frame=0))
+    decode_image(path.read_bytes(), (1, 8, 8), DicomView(window="40/400", frame=1))
     return []
 
 
@@ -138,12 +139,12 @@ def checkpoint(path: Path) -> Said:
 
 
 def unfinished_audit(path: Path) -> Said:
-    read_ledger(path)
+    read_unfinished(path)
     return []
 
 
 def study(path: Path) -> Said:
-    Grid(Document(path))
+    Grid(TomlDocument(path))
     return []
 
 
@@ -204,16 +205,16 @@ def audit(path: Path) -> Said:
 
 def attack(path: Path) -> Said:
     """Import it, make it, and run it."""
-    method = parse_method(f"python:attacks.{path.stem}:Own")
-    describe(method.attack)
-    planned(method.attack, 4, 2)
+    method = Method.parse(f"python:attacks.{path.stem}:Own")
+    method.to_json()
+    method.planned(4, 2)
     images = ImageSet(torch.full((4, *SHAPE), 9, dtype=torch.uint8), "grey")
     classifier = Classifier(
         nn.Sequential(nn.Flatten(), nn.Linear(192, 2)), shape=SHAPE, class_names=NAMES
     )
     generator = torch.Generator().manual_seed(0)
     ball = Ball("l2", 0.5)
-    made = snapshots(method.attack, classifier, images, ball, target=None, generator=generator)
+    made = method.snapshots(classifier, images, ball, target=None, generator=generator)
     assert all(ball.size(snapshot.delta) <= 0.5001 for snapshot in made)
     return []
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from corpus import Case, damaged
-from straylight.core.strict_json import sealed
+from straylight.core.strict_json import seal_json
 
 GOOD_STUDY = """[cohorts.c]
 test = "t"
@@ -45,7 +45,7 @@ def ledger(**changes: object) -> str:
     audit = fixed_audit()
     item = replace(audit.perturbations[0], sha256="0" * 64).to_json(audit.model.class_names)
     plain = json.loads(json.dumps(item)) | changes
-    return sealed({"fingerprint": "f" * 64, "perturbations": [plain]})
+    return seal_json({"fingerprint": "f" * 64, "perturbations": [plain]})
 
 
 def hostile_ledgers() -> dict[str, str]:
@@ -54,8 +54,8 @@ def hostile_ledgers() -> dict[str, str]:
         "deep": "[" * 100_000,
         "deep-object": '{"perturbations": ' + '{"a":' * 90_000 + "1" + "}" * 90_001,
         "no-digest": json.dumps({"fingerprint": "x", "perturbations": []}),
-        "no-list": sealed({"fingerprint": "x"}),
-        "number": sealed({"fingerprint": "x", "perturbations": 7}),
+        "no-list": seal_json({"fingerprint": "x"}),
+        "number": seal_json({"fingerprint": "x", "perturbations": 7}),
         "twice": '{"sha256": "a", "sha256": "b"}',
         "file-number": ledger(file=7),
         "file-line": ledger(file="perturbations/a.npy\n"),

@@ -6,9 +6,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Any
 
-import dicoms
 import numpy as np
-from dicoms import written
 from numpy.typing import NDArray
 from PIL import Image
 from pydicom import Dataset
@@ -22,8 +20,10 @@ from pydicom.uid import (
     RLELossless,
 )
 
+import dicoms
 from corpus import Case, damaged
 from corpus.pictures import jpeg_claim, saved
+from dicoms import written
 
 MIB = 2**20
 

@@ -12,7 +12,7 @@ from safetensors.torch import save
 from corpus import Case, damaged
 from corpus.arrays import MARKER, claim, npy, npz
 from corpus.models import WEIGHTS, tensors
-from straylight.training.checkpoint import digest_of_all
+from straylight.training.checkpoint import digest_checkpoint
 
 NOTHING = hashlib.sha256(b"").hexdigest()
 HISTORY = [{"loss": 0.5, "validation_accuracy": 0.75}]
@@ -65,7 +65,7 @@ def checkpoint(
 ) -> bytes:
     """A checkpoint of a linear network."""
     said = {"identity": "{}", "history": text or json.dumps(history)}
-    said["sha256"] = digest_of_all(said, parts or PARTS)
+    said["sha256"] = digest_checkpoint(said, parts or PARTS)
     # Python's dictionaries keep their order, and safetensors' header does not.
     return canonical(save(parts or PARTS, said))
 

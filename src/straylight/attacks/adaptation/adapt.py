@@ -1,4 +1,4 @@
-"""Photographs made to look like the classifier's own images, without having seen one."""
+"""Adapt photographs to the images that a classifier knows, without seeing one."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -6,11 +6,11 @@ from typing import Any, Literal
 
 import torch
 
-from straylight.attacks.adaptation.alignment import Aligned
-from straylight.attacks.adaptation.information import indecision
-from straylight.attacks.adaptation.statistics import Moments, remembered
-from straylight.attacks.adaptation.style import Style
-from straylight.attacks.adaptation.views import views
+from straylight.attacks.adaptation.alignment import AlignedClassifier
+from straylight.attacks.adaptation.information import information_loss
+from straylight.attacks.adaptation.statistics import BatchNormMoments, list_batch_norms
+from straylight.attacks.adaptation.style import StyleTransform
+from straylight.attacks.adaptation.views import random_views
 from straylight.core.errors import InputError
 from straylight.core.tensors import Images, from_pixels, to_pixels
 from straylight.data.images import ImageSet
@@ -22,21 +22,21 @@ Statistic = Literal["moments", "indecision"]
 
 
 @dataclass(frozen=True, eq=False)
-class Adapted:
-    """Surrogates, and how far photographs were, and they are, from what the classifier remembers.
+class AdaptedPhotographs:
+    """Adapted photographs, with their distance from the classifier's images before and after.
 
     Attributes:
-        images: The surrogates.
-        classifier: What an attack learns on with them: `Aligned` to them, or None for the classifier as
-            it is.
-        statistic: ``moments`` (`Moments.distance`) or, where the classifier has no batch norm,
-            ``indecision``.
+        images: The adapted photographs.
+        classifier: What an attack learns on with them: the classifier aligned to them, or None for the
+            classifier as it is.
+        statistic: ``moments`` (`BatchNormMoments.distance`), or ``indecision`` (`information_loss`) if the
+            classifier has no batch norm.
         distance_before, distance_after: By that statistic.
-        style: The numbers of the `Style`.
+        style: The parameters of the `StyleTransform`.
     """
 
     images: ImageSet
-    classifier: Aligned | None
+    classifier: AlignedClassifier | None
     statistic: Statistic
     distance_before: float
     distance_after: float
@@ -45,21 +45,21 @@ class Adapted:
 
 @dataclass(frozen=True, kw_only=True)
 class Adaptation:
-    """Learn a `Style` from the classifier alone, and apply it to many views of the photographs.
+    """Learns a `StyleTransform` from the classifier alone, and applies it to many views of photographs.
 
-    The style is learned by descent on `Moments.distance`: the photographs' means and variances at the
-    first batch norms are brought to the running ones. A medical image is never seen; the classifier
-    itself says what its images look like. One without batch norms does not say as much: there it is
-    descent on `indecision`, since its own images are each of one class, and of all classes.
+    The style is learned by descent on `BatchNormMoments.distance`: the photographs' means and variances at
+    the first batch norms are matched to the running ones. No medical image is used: the batch norms keep
+    the statistics of the classifier's own images. A classifier without batch norms keeps none. There the
+    descent is on `information_loss`, since its own images are each of one class, and of all classes.
 
     Attributes:
-        n: Surrogates to make.
+        n: Adapted photographs to make.
         steps: Updates of the style.
         batch_size: Photographs in an update.
-        layers: Batch norms matched, the first ones.
-        smallest_crop, mix: Of the views (see `views`).
-        alignment: So many of the surrogates, at most, by whose statistics the classifier's features are
-            aligned (`Aligned`); 0: not aligned. Without batch norms there is nothing to align to.
+        layers: Number of batch norms to match, from the first.
+        smallest_crop, mix: Settings of the views (see `random_views`).
+        alignment: Number of adapted photographs, at most, by whose statistics the classifier's features
+            are aligned (`AlignedClassifier`); 0: not aligned. It needs batch norms.
     """
 
     n: int = 3000
@@ -91,49 +91,49 @@ class Adaptation:
         *,
         generator: torch.Generator,
         advance: Callable[[int], None] = lambda _: None,
-    ) -> Adapted:
-        """Make the surrogates.
+    ) -> AdaptedPhotographs:
+        """Adapt the photographs.
 
         Args:
             classifier: With its batch norms, not folded.
-            photographs: Of its shape.
+            photographs: The photographs, in its shape.
             generator: Source of all randomness.
-            advance: Is told how many photographs more have been looked at.
+            advance: Receives the number of photographs looked at since the last call.
         """
-        style = Style(photographs.shape)
-        distances = list(self.learn(style, classifier, photographs, generator, advance))
+        style = StyleTransform(photographs.shape)
+        distances = list(self._learn(style, classifier, photographs, generator, advance))
         batches = [
-            to_pixels(self.styled(style, photographs, min(CHUNK, self.n - start), generator))
+            to_pixels(self._make_views(style, photographs, min(CHUNK, self.n - start), generator))
             for start in range(0, self.n, CHUNK)
         ]
-        images, remembers = torch.cat(batches), bool(remembered(classifier))
+        images, has_norms = torch.cat(batches), bool(list_batch_norms(classifier))
         aligned = None
-        if remembers and self.alignment:
-            aligned = Aligned(classifier, from_pixels(images[: self.alignment]))
+        if has_norms and self.alignment:
+            aligned = AlignedClassifier(classifier, from_pixels(images[: self.alignment]))
         last = distances[-max(1, self.steps // 10) :]
-        return Adapted(
+        return AdaptedPhotographs(
             ImageSet(images, f"{photographs.spec}, adapted"),
             aligned,
-            "moments" if remembers else "indecision",
+            "moments" if has_norms else "indecision",
             distances[0],
             sum(last) / len(last),
             {name: parameter.tolist() for name, parameter in style.named_parameters()},
         )
 
     def cost(self, classifier: Classifier) -> int:
-        """Return the `passes_per_step` of what an attack on the surrogates learns on."""
-        aligned = self.alignment and remembered(classifier)
-        return Aligned.passes_per_step if aligned else classifier.passes_per_step
+        """Return the `passes_per_step` of an attack on the adapted photographs."""
+        aligned = self.alignment and list_batch_norms(classifier)
+        return AlignedClassifier.passes_per_step if aligned else classifier.passes_per_step
 
-    def learn(
+    def _learn(
         self,
-        style: Style,
+        style: StyleTransform,
         classifier: Classifier,
         photographs: ImageSet,
         generator: torch.Generator,
         advance: Callable[[int], None],
     ) -> Iterator[float]:
-        """Update `style` in place; yield the distance before each step."""
+        """Update `style` in place, and yield the distance before each step."""
         optimiser = torch.optim.Adam(
             [
                 {"params": [style.colours, style.offset], "lr": 0.02},
@@ -141,10 +141,12 @@ class Adaptation:
             ]
         )
         parameters = list(style.parameters())
-        with Moments(classifier, self.layers) as moments:
+        with BatchNormMoments(classifier, self.layers) as moments:
             for _ in range(self.steps):
-                logits = classifier(self.styled(style, photographs, self.batch_size, generator))
-                distance = moments.distance() if moments.norms else indecision(logits)
+                logits = classifier(
+                    self._make_views(style, photographs, self.batch_size, generator)
+                )
+                distance = moments.distance() if moments.norms else information_loss(logits)
                 grads = torch.autograd.grad(distance, parameters)
                 for parameter, grad in zip(parameters, grads, strict=True):
                     parameter.grad = grad
@@ -153,11 +155,11 @@ class Adaptation:
                 yield distance.item()
         style.requires_grad_(False)
 
-    def styled(
-        self, style: Style, photographs: ImageSet, n: int, generator: torch.Generator
+    def _make_views(
+        self, style: StyleTransform, photographs: ImageSet, n: int, generator: torch.Generator
     ) -> Images:
         """Make `n` views of the photographs in a style."""
-        images = views(
+        images = random_views(
             photographs, n, smallest_crop=self.smallest_crop, mix=self.mix, generator=generator
         )
         noise = torch.randn(images.shape, generator=generator)

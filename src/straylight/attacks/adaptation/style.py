@@ -1,29 +1,30 @@
-"""A transformation of photographs with few numbers: colours, brightness, spectrum and noise."""
+"""A transform of photographs with few parameters: colours, brightness, spectrum and noise."""
 
 import math
 
 import torch
 from torch import Tensor, nn
 
-from straylight.core.tensors import Images, Shape
+from straylight.core.conventions import Shape
+from straylight.core.tensors import Images
 
 
-class Style(nn.Module):
-    r"""Give photographs other colours, brightness, sharpness, layers and grain.
+class StyleTransform(nn.Module):
+    r"""A transform of colours, brightness, sharpness, layers and grain.
 
     .. math:: T(x) = \mathrm{clip}\bigl(y + (a + s\,y)\,n\bigr), \qquad
               y = \mathrm{clip}\bigl(M\,(g * x) + b\bigr)
 
     :math:`M` mixes the channels and :math:`b` is an offset for each. The filter :math:`g` has two gains
     for each of `bands` octave-like rings of spatial frequency, one for frequencies that run down the
-    image and one for those that run across it, so that horizontal layers can be told from vertical
-    ones (the mean is left alone). :math:`n` is white noise, of strength :math:`a` everywhere and
+    image and one for those that run across it, to tell horizontal layers from vertical ones (the mean
+    is not changed). :math:`n` is white noise, of strength :math:`a` everywhere and
     :math:`s` in proportion to the brightness (speckle). It begins as the identity, but for noise of
     one grey level.
 
     Args:
-        shape: Of the images.
-        bands: Number of rings, from one cycle an image to the corner of the spectrum.
+        shape: Shape of the images.
+        bands: Number of rings, from one cycle per image to the corner of the spectrum.
     """
 
     def __init__(self, shape: Shape, bands: int = 8) -> None:
@@ -34,10 +35,10 @@ class Style(nn.Module):
         self.log_gains = nn.Parameter(torch.zeros(2, bands))
         self.log_noise = nn.Parameter(torch.full((2,), math.log(1 / 255)))
         self.rings: Tensor
-        self.register_buffer("rings", rings(height, width, bands))
+        self.register_buffer("rings", ring_weights(height, width, bands))
 
     def forward(self, images: Images, noise: Images) -> Images:
-        """Transform images in [0, 1]; `noise` is drawn from the standard normal distribution."""
+        """Transform images in [0, 1]; `noise` is standard normal."""
         log_gains = torch.einsum("hwdb,db->hw", self.rings, self.log_gains)
         spectrum = torch.fft.rfft2(images) * log_gains.exp()
         filtered = torch.fft.irfft2(spectrum, s=images.shape[-2:])
@@ -48,8 +49,8 @@ class Style(nn.Module):
         return grainy
 
 
-def rings(height: int, width: int, bands: int) -> Tensor:
-    """Weights (H, W // 2 + 1, 2, bands) that interpolate gains between frequencies.
+def ring_weights(height: int, width: int, bands: int) -> Tensor:
+    """Return weights (H, W // 2 + 1, 2, bands) that interpolate gains between frequencies.
 
     On a log scale between the bands; between the two directions, down and across, by the share of each
     in the square of the frequency. The mean's weights are all zero, those of any other frequency sum

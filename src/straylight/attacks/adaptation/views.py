@@ -1,4 +1,4 @@
-"""Many views of few photographs: random crops, mirrored, and mixes of two."""
+"""Random views of photographs: crops, mirrored, and mixes of two."""
 
 import torch
 import torch.nn.functional as F
@@ -7,7 +7,7 @@ from straylight.core.tensors import Images
 from straylight.data.images import ImageSet
 
 
-def views(
+def random_views(
     photographs: ImageSet,
     n: int,
     *,
@@ -15,30 +15,35 @@ def views(
     mix: float,
     generator: torch.Generator,
 ) -> Images:
-    """Make `n` images: each a blend of random resized crops of two random photographs.
+    """Draw `n` views, each a blend of random resized crops of two random photographs.
 
     Args:
-        photographs: Where from; drawn with replacement.
-        n: How many.
-        smallest_crop: Smallest share of the area that a crop keeps, in (0, 1].
+        photographs: The photographs, drawn with replacement.
+        n: Number of views.
+        smallest_crop: Smallest share of the area in a crop, in (0, 1].
         mix: Largest share of the second photograph, in [0, 1/2].
         generator: Source of all randomness.
 
     Returns:
         Images in [0, 1], shape (n, C, H, W).
     """
-    first, second = (crop(draw(photographs, n, generator), smallest_crop, generator) for _ in "ab")
+    first, second = (
+        random_resized_crop(
+            _sample_photographs(photographs, n, generator), smallest_crop, generator
+        )
+        for _ in "ab"
+    )
     share = mix * torch.rand(n, 1, 1, 1, generator=generator)
     return first.lerp(second, share)
 
 
-def draw(photographs: ImageSet, n: int, generator: torch.Generator) -> Images:
+def _sample_photographs(photographs: ImageSet, n: int, generator: torch.Generator) -> Images:
     """Draw `n` photographs with replacement."""
     return photographs.images(torch.randint(len(photographs), (n,), generator=generator))
 
 
-def crop(images: Images, smallest: float, generator: torch.Generator) -> Images:
-    """Cut a random part of each image, resize it to the whole, and mirror half of them left-right."""
+def random_resized_crop(images: Images, smallest: float, generator: torch.Generator) -> Images:
+    """Crop each image at random, resize the crop to the whole, and mirror half of them left-right."""
     n = len(images)
     area, mirror, across, down = torch.rand(4, n, generator=generator)
     side = (smallest + (1 - smallest) * area).sqrt()

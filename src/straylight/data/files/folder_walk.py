@@ -1,4 +1,4 @@
-"""What lies below a folder: files, links followed without going round, and what can be no file."""
+"""List the files below a folder; links are followed without loops."""
 
 import os
 import stat
@@ -7,64 +7,64 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from pathlib import Path
 
-from straylight.core.errors import InputError, quoted, reason_of
+from straylight.core.errors import InputError, quote_text, reason_of
 from straylight.data.files.non_images import is_hidden
-from straylight.data.files.regular import kind_of
-from straylight.data.images import Skipped
+from straylight.data.files.regular import special_file_kind
+from straylight.data.images import SkippedImage
 
 MOST_FILES = 4_000_000  # below one folder: three times ImageNet
 MOST_DEEP = 256  # folders in folders
-SYSTEM = (("proc",), ("sys",), ("dev",))  # whose files are none
+SYSTEM = (("proc",), ("sys",), ("dev",))  # folders without regular files
 _Key = tuple[int, int]  # device and number of a file on it
 
 
 @dataclass
-class Walk:
+class FolderListing:
     """The visible files below a folder.
 
     Attributes:
-        names: Of the regular files, sorted, with ``/`` between folders.
-        skipped: What is named and is none: pipes, devices, links that lead nowhere.
-        twice: Files and folders that links lead to once more, and the name under which each was read.
+        names: Names of the regular files, sorted, with ``/`` between folders.
+        skipped: Entries that are not regular files: pipes, devices, broken links.
+        aliases: Further names that links give to files and folders, and the name under which each is read.
     """
 
     names: list[str] = field(default_factory=list)
-    skipped: list[Skipped] = field(default_factory=list)
-    twice: dict[str, str] = field(default_factory=dict)
+    skipped: list[SkippedImage] = field(default_factory=list)
+    aliases: dict[str, str] = field(default_factory=dict)
 
 
-def walk(root: Path, *, follow: bool = True) -> Walk:
-    """List the files below a folder, also those that links lead to.
+def list_folder(root: Path, *, follow: bool = True) -> FolderListing:
+    """List the files below a folder, including the targets of links.
 
-    What several links lead to is listed once: under its own name if it has one here, else under the
-    first, as sorted. So no link leads round in circles.
+    A file that several names lead to is listed once: under its own name if that is below the folder,
+    else under the first link in sorted order. So links cannot cause loops.
 
     Args:
         root: The folder.
-        follow: Links are followed; otherwise they are skipped.
+        follow: Follow links; otherwise skip them.
 
     Raises:
         InputError: If the folder cannot be opened, or there are too many files.
     """
-    return _Walker(root, follow).found
+    return _FolderWalker(root, follow).found
 
 
-class _Walker:
-    """Visits each folder once: first those that no link is needed for."""
+class _FolderWalker:
+    """Visits each folder once, first those that are reachable without links."""
 
     def __init__(self, root: Path, follow: bool) -> None:
-        self.root, self.follow, self.found, self.count = root, follow, Walk(), 0
+        self.root, self.follow, self.found, self.count = root, follow, FolderListing(), 0
         self.folders: dict[_Key, str] = {}
         self.linked_files: list[tuple[str, _Key]] = []
         self.linked_folders: list[tuple[str, _Key]] = []
         try:
-            self._visit("", _key(os.stat(root)), linked=False)
+            self._visit("", _file_identity(os.stat(root)), linked=False)
         except OSError as error:
             raise InputError(f"{root} cannot be opened ({reason_of(error)}).") from error
         while self.linked_folders:
             name, key = heappop(self.linked_folders)
             if key in self.folders:
-                self.found.twice[name] = self.folders[key] or "."
+                self.found.aliases[name] = self.folders[key] or "."
             else:
                 self._visit_all(name, key, linked=True)
         self._keep_first_of_linked_files()
@@ -78,7 +78,7 @@ class _Walker:
             self._skip(name, f"cannot be opened: {reason_of(error)}")
 
     def _visit(self, top: str, key: _Key, *, linked: bool) -> None:
-        """List a folder and those in it."""
+        """List a folder and its subfolders."""
         stack = [(top, key)]
         while stack:
             inside, key = stack.pop()
@@ -97,7 +97,7 @@ class _Walker:
                     self.count += 1
                     if self.count > MOST_FILES:
                         raise InputError(
-                            f"{self.root} has more than {MOST_FILES:,} files: give a part of them."
+                            f"{self.root} has more than {MOST_FILES:,} files: give a subset."
                         )
                     name = f"{inside}/{entry.name}" if inside else entry.name
                     if (folder := self._enter(entry, name, linked=linked)) is not None:
@@ -106,7 +106,7 @@ class _Walker:
     def _enter(
         self, entry: os.DirEntry[str], name: str, *, linked: bool
     ) -> tuple[str, _Key] | None:
-        """Take down a file; return a folder that is to be visited next."""
+        """Record a file, or return a folder to visit next."""
         is_link = entry.is_symlink()
         if is_link and not self.follow:
             self._skip(name, "a link, which is not followed here")
@@ -117,11 +117,11 @@ class _Walker:
                 return None
             status = os.stat(entry.path)
         except OSError as error:
-            self._skip(name, "a link that leads nowhere" if is_link else reason_of(error))
+            self._skip(name, "a broken link" if is_link else reason_of(error))
             return None
-        key = _key(status)
+        key = _file_identity(status)
         if not stat.S_ISDIR(status.st_mode):
-            if (kind := kind_of(status.st_mode)) is not None:
+            if (kind := special_file_kind(status.st_mode)) is not None:
                 self._skip(name, f"{kind}, which is not opened")
             else:
                 self.linked_files.append((name, key))
@@ -130,37 +130,37 @@ class _Walker:
         elif is_link:
             heappush(self.linked_folders, (name, key))
         elif name.count("/") > MOST_DEEP:
-            self._skip(name, f"more than {MOST_DEEP} folders deep")
-        elif key not in self.folders:  # a folder below a linked one may have been met before
+            self._skip(name, f"nested more than {MOST_DEEP} folders deep")
+        elif key not in self.folders:  # a folder below a linked one may have been visited before
             return name, key
         else:
-            self.found.twice[name] = self.folders[key] or "."
+            self.found.aliases[name] = self.folders[key] or "."
         return None
 
     def _why_not(self, link: str) -> str | None:
-        """Return why a link to a folder is not followed: it would lead to half the disk."""
+        """Return why a link to a folder is not followed, or None."""
         target = Path(os.path.realpath(link))
         for inner in (os.path.realpath(self.root), os.path.realpath(os.path.dirname(link))):
             if Path(inner).is_relative_to(target):
-                return "a link back to a folder that it lies in"
-        return "a link into the system" if target.parts[1:2] in SYSTEM else None
+                return "a link to a folder that contains it"
+        return "a link to a system folder" if target.parts[1:2] in SYSTEM else None
 
     def _keep_first_of_linked_files(self) -> None:
         own: dict[_Key, str] = {}
         if self.linked_files:
             for name in sorted(self.found.names, reverse=True):
                 with suppress(OSError):
-                    own[_key(os.stat(self.root / name))] = name
+                    own[_file_identity(os.stat(self.root / name))] = name
         for name, key in sorted(self.linked_files):
             first = own.setdefault(key, name)
             if first == name:
                 self.found.names.append(name)
             else:
-                self.found.twice[name] = first
+                self.found.aliases[name] = first
 
     def _skip(self, name: str, reason: str) -> None:
-        self.found.skipped.append(Skipped(quoted(name), reason))
+        self.found.skipped.append(SkippedImage(quote_text(name), reason))
 
 
-def _key(status: os.stat_result) -> _Key:
+def _file_identity(status: os.stat_result) -> _Key:
     return status.st_dev, status.st_ino

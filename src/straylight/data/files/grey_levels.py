@@ -1,4 +1,4 @@
-"""Grey values of any depth brought to 8 bits, at little memory."""
+"""Convert grey values of any depth to 8 bits, with little memory."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -11,43 +11,43 @@ from straylight.data.files.window import Window
 from straylight.data.value_ranges import CHOSEN_WINDOW, SPAN, ValueRange
 
 BLOCK = 2**20  # values that are converted at a time
-TABLE = 2**16  # values that two bytes can have
+TABLE = 2**16  # number of values of two bytes
 Values = NDArray[Any]
 Function = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 Limits = tuple[float, float]
 
 
 class BeyondNumbersError(ValueError):
-    """Values that nothing can be computed with."""
+    """Values that are not finite numbers."""
 
     def __init__(self) -> None:
-        super().__init__("has values or a rescaling beyond all numbers")
+        super().__init__("has values or a rescaling beyond the range of numbers")
 
 
 def to_8_bits(values: Values, share: Function) -> NDArray[np.uint8]:
-    """Return 255 times the share of white of each value, rounded.
+    """Convert values to 255 times their share of white, rounded.
 
     Args:
-        values: Of any shape.
-        share: Of white, for values; what lies outside [0, 1] is clipped.
+        values: An array of any shape.
+        share: Function from values to shares of white, which are clipped to [0, 1].
 
     Raises:
         BeyondNumbersError: If a share is not a number.
     """
     if values.dtype.itemsize <= 2 and values.size > TABLE and values.dtype.kind in "iu":
         info = np.iinfo(values.dtype)
-        table = _levels(np.arange(info.min, info.max + 1), share)
-        parts = [table[part.astype(np.intp) - info.min] for part in _blocks(values)]
+        table = _convert_block(np.arange(info.min, info.max + 1), share)
+        parts = [table[part.astype(np.intp) - info.min] for part in _iterate_blocks(values)]
     else:
-        parts = [_levels(part, share) for part in _blocks(values)]
+        parts = [_convert_block(part, share) for part in _iterate_blocks(values)]
     return np.concatenate(parts).reshape(values.shape)
 
 
-def spread(darkest: float, lightest: float) -> Function:
-    """Return the share of white of values between two; that of one value is 0.
+def linear_share(darkest: float, lightest: float) -> Function:
+    """Return a function from values to shares of white: linear from `darkest` to `lightest`.
 
     Raises:
-        BeyondNumbersError: If they are not numbers.
+        BeyondNumbersError: If a limit is not finite.
     """
     if not math.isfinite(lightest - darkest):
         raise BeyondNumbersError
@@ -55,17 +55,19 @@ def spread(darkest: float, lightest: float) -> Function:
     return lambda values: (values - darkest) / width
 
 
-def extremes(values: Values, convert: Function, left_out: Limits | None = None) -> Limits | None:
-    """Return the least and the greatest converted value, or None where all are left out.
+def value_limits(
+    values: Values, convert: Function, excluded: Limits | None = None
+) -> Limits | None:
+    """Return the minimum and maximum of converted values, or None if all are excluded.
 
     Args:
         values: Stored values.
-        convert: Of stored values.
-        left_out: The stored values from one to another, both included.
+        convert: Conversion of stored values.
+        excluded: Range of stored values to exclude, including both ends.
     """
     least, greatest = math.inf, -math.inf
-    for part in _distinct(values):
-        kept = part if left_out is None else part[(part < left_out[0]) | (part > left_out[1])]
+    for part in _distinct_values(values):
+        kept = part if excluded is None else part[(part < excluded[0]) | (part > excluded[1])]
         if kept.size:
             converted = convert(kept.astype(np.float64))
             if np.isnan(converted).any():
@@ -75,19 +77,19 @@ def extremes(values: Values, convert: Function, left_out: Limits | None = None) 
     return None if least > greatest else (least, greatest)
 
 
-def grey_levels(values: Values, window: Window | None) -> tuple[NDArray[np.uint8], ValueRange]:
-    """Bring plain grey values of more than 8 bits to 8: through a window, or from least to greatest.
+def grey_to_8_bits(values: Values, window: Window | None) -> tuple[NDArray[np.uint8], ValueRange]:
+    """Convert grey values to 8 bits: with a window, or from minimum to maximum.
 
     Raises:
-        BeyondNumbersError: If the values are beyond all numbers.
+        BeyondNumbersError: If the values are not finite.
     """
     if window is not None:
         return to_8_bits(values, window.share), ValueRange(CHOSEN_WINDOW, *window.limits)
-    limits = extremes(values, lambda found: found) or (0.0, 0.0)
-    return to_8_bits(values, spread(*limits)), ValueRange(SPAN, *limits)
+    limits = value_limits(values, lambda found: found) or (0.0, 0.0)
+    return to_8_bits(values, linear_share(*limits)), ValueRange(SPAN, *limits)
 
 
-def _levels(values: Values, share: Function) -> NDArray[np.uint8]:
+def _convert_block(values: Values, share: Function) -> NDArray[np.uint8]:
     """Convert one block."""
     with np.errstate(all="ignore"):
         shares = share(values.astype(np.float64))
@@ -97,20 +99,20 @@ def _levels(values: Values, share: Function) -> NDArray[np.uint8]:
     return rounded
 
 
-def _blocks(values: Values) -> Iterator[Values]:
-    """Yield all values in order."""
+def _iterate_blocks(values: Values) -> Iterator[Values]:
+    """Yield all values in order, in blocks."""
     flat = values.reshape(-1)
     for start in range(0, flat.size, BLOCK):
         yield flat[start : start + BLOCK]
 
 
-def _distinct(values: Values) -> Iterator[Values]:
-    """Yield all values that occur, those of two bytes once."""
+def _distinct_values(values: Values) -> Iterator[Values]:
+    """Yield all values that occur; values of at most two bytes only once."""
     if values.dtype.itemsize > 2 or values.dtype.kind not in "iu":
-        yield from _blocks(values)
+        yield from _iterate_blocks(values)
         return
     info = np.iinfo(values.dtype)
     seen = np.zeros(info.max - info.min + 1, np.bool_)
-    for part in _blocks(values):
+    for part in _iterate_blocks(values):
         seen[part.astype(np.intp) - info.min] = True
     yield seen.nonzero()[0] + info.min

@@ -1,4 +1,4 @@
-"""Hugging Face data sets, on their hub or in a folder, read row by row by their own package."""
+"""Hugging Face data sets, on the hub or in a folder, streamed by the package `datasets`."""
 
 import logging
 import re
@@ -11,77 +11,77 @@ from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Any
 
-from straylight.core.errors import InputError, listed, quoted, reason_of
+from straylight.core.errors import InputError, join_names, quote_text, reason_of
 from straylight.core.limits import LARGEST
-from straylight.data.files.containers import readable
+from straylight.data.files.container import as_value_error
 from straylight.data.files.huggingface_files import find_split
 from straylight.data.files.regular import open_regular
-from straylight.data.images import Skipped
+from straylight.data.images import SkippedImage
 
 HF = "hf:"
-READERS = ("imagefolder", "parquet", "arrow")  # of the package; none runs code of the data set
+READERS = ("imagefolder", "parquet", "arrow")  # readers that run no code from the data set
 NAME = re.compile(r"[\w.-]{1,96}(/[\w.-]{1,96})?")
 ON_HUB, WITHIN = "hf://datasets/", "zip://"
-ROWS = 8  # of a Parquet file that are held at a time
+ROWS = 8  # rows of a Parquet file in memory at a time
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
-class Split:
+class DatasetSplit:
     """One split of a data set, streamed.
 
     Attributes:
         spec: As the user wrote it.
-        rows: Goes through the rows; `datasets.IterableDataset`.
-        features: The columns and their kinds.
-        files: Where the rows lie: paths, or addresses on the hub.
-        skipped: What lies in the folder beside them.
+        rows: The rows, a `datasets.IterableDataset`.
+        features: The columns and their types.
+        files: The files of the rows: paths, or addresses on the hub.
+        skipped: Other files in the folder.
     """
 
     spec: str
     rows: Any
     features: Row
     files: frozenset[str]
-    skipped: tuple[Skipped, ...] = ()
+    skipped: tuple[SkippedImage, ...] = ()
 
     @property
-    def near(self) -> bool:
-        """Return whether it lies on this machine."""
+    def is_local(self) -> bool:
+        """Return whether all files are on this machine."""
         return all(Path(file).is_file() for file in self.files)
 
     def column(self, wanted: str, setting: str) -> str:
-        """Check that there is a column."""
+        """Return the name of a column after checking that it exists and has a supported type."""
         if wanted in self.features:
             kind = self.features[wanted]
-            if type(kind).__name__ != "Image" and not _is_plain(kind):
+            if type(kind).__name__ != "Image" and not _is_plain_feature(kind):
                 raise InputError(
-                    f"{self.spec} has the column {quoted(wanted)} of the kind {type(kind).__name__}: an "
+                    f"{self.spec} has the column {quote_text(wanted)} of type {type(kind).__name__}: an "
                     "image, a number, a text or a class is needed."
                 )
             return wanted
         raise InputError(
-            f"{self.spec} has the columns {listed(self.features)}, and no {quoted(wanted)}: name it with "
-            f"--reading {setting}=COLUMN."
+            f"{self.spec} has the columns {join_names(self.features)} but not {quote_text(wanted)}: "
+            f"name the column with --reading {setting}=COLUMN."
         )
 
     def image_column(self) -> str:
-        """Find the column of images: ``image``, or the only one."""
+        """Return the name of the image column: the only one, or ``image``."""
         images = [n for n, kind in self.features.items() if type(kind).__name__ == "Image"]
         return images[0] if len(images) == 1 else "image"
 
     def each(self, rows: Any) -> Iterator[Row]:  # noqa: ANN401 (the package has no types)
-        """Go through rows of the split; what is broken is refused."""
+        """Yield rows of the split; raise InputError if they cannot be read."""
         try:
             yield from rows
         except Exception as error:
-            # datasets, pyarrow and fsspec each raise their own kinds.
+            # datasets, pyarrow and fsspec each raise their own exception types.
             raise InputError(f"{self.spec} cannot be read: {reason_of(error)}.") from error
 
     def read(self, value: object) -> bytes:
-        """Return the bytes of an image; a file is read only if it is one of the data set's.
+        """Return the bytes of an image; only files of the data set are read.
 
         Raises:
-            ValueError: If there is none.
+            ValueError: If the row has no image, or it cannot be read.
         """
         data = value.get("bytes") if isinstance(value, dict) else value
         path = value.get("path") if isinstance(value, dict) else None
@@ -89,27 +89,27 @@ class Split:
             return data
         *hops, last = path.split("::") if isinstance(path, str) else [""]
         if last not in self.files or not all(hop.startswith(WITHIN) for hop in hops):
-            raise ValueError("the row holds no image")
+            raise ValueError("the row has no image")
         if last.startswith(ON_HUB):
-            return _download(str(path))
+            return _download_file(str(path))
         if Path(last).stat().st_size > LARGEST:
             raise ValueError(f"larger than {LARGEST // 2**20} MiB")
-        with readable(), open_regular(Path(last)) as stream:
+        with as_value_error(), open_regular(Path(last)) as stream:
             return stream.read()
 
 
-def _is_plain(kind: object) -> bool:
-    """Return whether a column holds values; other kinds are decoded as they come, also from afar."""
+def _is_plain_feature(kind: object) -> bool:
+    """Return whether a column has plain values; others are decoded while reading, even from remote."""
     if isinstance(kind, dict):
-        return all(map(_is_plain, kind.values()))
+        return all(map(_is_plain_feature, kind.values()))
     if isinstance(kind, list):
-        return all(map(_is_plain, kind))
+        return all(map(_is_plain_feature, kind))
     if type(kind).__name__ in ("List", "LargeList", "Sequence"):
-        return _is_plain(getattr(kind, "feature", None))
+        return _is_plain_feature(getattr(kind, "feature", None))
     return type(kind).__name__ in ("Value", "ClassLabel")
 
 
-def _download(address: str) -> bytes:
+def _download_file(address: str) -> bytes:
     import fsspec
 
     try:
@@ -117,24 +117,24 @@ def _download(address: str) -> bytes:
             found: bytes = stream.read()
             return found
     except Exception as error:
-        # Each file system of fsspec raises its own kinds.
+        # Each file system of fsspec raises its own exception types.
         raise ValueError(f"cannot be read: {type(error).__name__}") from error
 
 
 @contextmanager
-def open_split(spec: str, default: str | None) -> Iterator[Split]:
-    """Open one split for the time of a context; its package keeps its notes in a temporary folder."""
-    name, split = parse(spec, default)
+def open_split(spec: str, default: str | None) -> Iterator[DatasetSplit]:
+    """Open one split for the duration of a context, with a temporary cache folder."""
+    name, split = _parse_hf_spec(spec, default)
     try:
         import datasets
     except ImportError:
         raise InputError(f"{spec} needs datasets: 'pip install straylight[hf]'.") from None
-    with quiet(datasets), TemporaryDirectory() as folder:
+    with silence_datasets(datasets), TemporaryDirectory() as folder:
         try:
             builder, skipped = (
-                _local(spec, name, split, folder)
+                _open_local(spec, name, split, folder)
                 if isdir(name)
-                else (_remote(spec, name, folder), ())
+                else (_open_remote(spec, name, folder), ())
             )
             rows = builder.as_streaming_dataset(split=split)
             features = dict(rows.features or {})
@@ -145,13 +145,15 @@ def open_split(spec: str, default: str | None) -> Iterator[Split]:
         except InputError:
             raise
         except Exception as error:
-            # datasets, pyarrow and huggingface_hub each raise their own kinds.
-            raise InputError(f"{spec} cannot be had: {reason_of(error)}.") from error
-        yield Split(spec, rows, features, files, skipped)
+            # datasets, pyarrow and huggingface_hub each raise their own exception types.
+            raise InputError(f"{spec} cannot be loaded: {reason_of(error)}.") from error
+        yield DatasetSplit(spec, rows, features, files, skipped)
 
 
-def _local(spec: str, name: str, split: str, cache: str) -> tuple[Any, tuple[Skipped, ...]]:
-    """Give the package's reader a list of files, so that it looks for none and asks no one."""
+def _open_local(
+    spec: str, name: str, split: str, cache: str
+) -> tuple[Any, tuple[SkippedImage, ...]]:
+    """Open a folder with an explicit list of files, so that the package searches and downloads nothing."""
     from datasets.data_files import DataFilesDict, DataFilesList
     from datasets.packaged_modules.arrow.arrow import Arrow
     from datasets.packaged_modules.imagefolder.imagefolder import ImageFolder
@@ -165,28 +167,30 @@ def _local(spec: str, name: str, split: str, cache: str) -> tuple[Any, tuple[Ski
     return reader(cache_dir=cache, data_files=listed_files, **settings), found.skipped
 
 
-def _remote(spec: str, name: str, cache: str) -> Any:  # noqa: ANN401
-    """Ask the hub for a data set, and see that its files are its own."""
+def _open_remote(spec: str, name: str, cache: str) -> Any:  # noqa: ANN401
+    """Open a data set on the hub, and check that all its files belong to it."""
     import datasets
 
     if not NAME.fullmatch(name):
-        raise InputError(f"{spec}: {quoted(name)} is neither a folder nor a name on the hub.")
+        raise InputError(
+            f"{spec}: {quote_text(name)} is neither a folder nor a data set name on the hub."
+        )
     builder: Any = datasets.load_dataset_builder(name, cache_dir=cache)
     if builder.info.builder_name not in READERS:
         raise InputError(
-            f"{spec} is read as {quoted(builder.info.builder_name)}: only image folders, "
-            "Parquet and Arrow files are taken."
+            f"{spec} is read as {quote_text(builder.info.builder_name)}: only image folders, "
+            "Parquet and Arrow files are supported."
         )
     files = [str(file) for several in builder.config.data_files.values() for file in several]
     if not all(file.startswith(ON_HUB) for file in files):
-        raise InputError(f"{spec} names files that are not its own.")
+        raise InputError(f"{spec} refers to files outside the data set.")
     return builder
 
 
-def parse(spec: str, default: str | None) -> tuple[str, str]:
-    """Divide ``hf:NAME:SPLIT`` into the name and the split.
+def _parse_hf_spec(spec: str, default: str | None) -> tuple[str, str]:
+    """Split ``hf:NAME:SPLIT`` into the name and the split.
 
-    >>> parse("hf:user/set:test", None), parse("hf:user/set", "train")
+    >>> _parse_hf_spec("hf:user/set:test", None), _parse_hf_spec("hf:user/set", "train")
     (('user/set', 'test'), ('user/set', 'train'))
     """
     rest = spec.removeprefix(HF)
@@ -201,8 +205,8 @@ def parse(spec: str, default: str | None) -> tuple[str, str]:
 
 
 @contextmanager
-def quiet(datasets: ModuleType) -> Iterator[None]:
-    """Keep the package and the one it downloads with from printing, for the time of a context."""
+def silence_datasets(datasets: ModuleType) -> Iterator[None]:
+    """Suppress the output of datasets and huggingface_hub for the duration of a context."""
     bars = not datasets.utils.are_progress_bars_disabled()
     loggers = [logging.getLogger(name) for name in ("datasets", "huggingface_hub")]
     levels = [logger.level for logger in loggers]

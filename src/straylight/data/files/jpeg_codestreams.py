@@ -1,4 +1,4 @@
-"""What decoding a JPEG or JPEG 2000 codestream takes, counted before it is decoded."""
+"""Estimate the work of decoding a JPEG or JPEG 2000 codestream before decoding it."""
 
 import re
 import struct
@@ -12,41 +12,43 @@ from straylight.core.limits import (
     SEGMENTS,
     WORK,
 )
-from straylight.data.files.bounded_stream import TooCostlyError, check_proportion
+from straylight.data.files.bounded_stream import TooCostlyError, check_claimed_size
 
-_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)  # restarts stand inside a scan
+_MARKER = re.compile(
+    rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL
+)  # restart markers are inside a scan
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _SCAN, _END = 0xDA, 0xD9
-_TOO_MUCH = "asks for more work than an image of its size"
+_TOO_MUCH = "needs more work than an image of its size should"
 _SIZE, _STYLES, _TILE, _DATA = 0xFF51, (0xFF52, 0xFF53), 0xFF90, 0xFF93
 _START = b"\xff\x4f\xff\x51"
 
 
 def check_codestream(data: bytes) -> None:
-    """Raise `TooCostlyError` if a codestream asks for more work than an image of its size."""
+    """Raise TooCostlyError if a codestream needs more work than an image of its size should."""
     if data.startswith(b"\xff\xd8"):
         _check_jpeg(data)
     elif (start := data.find(_START)) >= 0:
         _check_jpeg2000(data, start)
 
 
-def depths_of(data: bytes) -> tuple[int, bool]:
-    """Return the bits of the components of JPEG 2000, and whether they are signed.
+def jpeg2000_depth(data: bytes) -> tuple[int, bool]:
+    """Return the bits per component of a JPEG 2000 file, and whether they are signed.
 
     Raises:
-        ValueError: If one has others than another.
+        ValueError: If components differ.
     """
     start = data.find(_START)
     (n,) = struct.unpack_from(">H", data, start + 40)
     depths = {*data[start + 42 : start + 42 + 3 * n : 3]}
     if len(depths) != 1:
-        raise ValueError("has components of different depths: save it with one depth")
+        raise ValueError("has components with different depths: save it with one depth")
     (depth,) = depths
     return (depth & 0x7F) + 1, bool(depth & 0x80)
 
 
 def _check_jpeg(data: bytes) -> None:
-    """Count scans: each goes through all pixels."""
+    """Count the scans of a JPEG, each of which visits all pixels."""
     place, scans, pixels, segments, free = 2, 0, 0, 0, MOST_FREE_SCANS
     while (found := _MARKER.search(data, place)) is not None:
         code, place, segments = found[1][0], found.end(), segments + 1
@@ -57,7 +59,7 @@ def _check_jpeg(data: bytes) -> None:
         if code in _FRAMES and place + 8 <= len(data):
             height, width, components = struct.unpack_from(">HHB", data, place + 3)
             pixels = max(pixels, height * width)
-            check_proportion(pixels * components, data)
+            check_claimed_size(pixels * components, data)
             free = FREE_SCANS.get(components, MOST_FREE_SCANS)
         scans += code == _SCAN
         if segments > SEGMENTS or (scans - free) * pixels > WORK:
@@ -66,7 +68,7 @@ def _check_jpeg(data: bytes) -> None:
 
 
 def _check_jpeg2000(data: bytes, start: int) -> None:
-    """Count tiles and packets, for each of which memory is taken before any is read."""
+    """Count the tiles and packets of JPEG 2000, whose memory is allocated before reading."""
     place, tiles, area, parts, components = start + 2, 1, 0, 0, 1
     while place + 4 <= len(data):
         code, length = struct.unpack_from(">HH", data, place)
@@ -78,7 +80,7 @@ def _check_jpeg2000(data: bytes, start: int) -> None:
             deep = any(
                 depth & 0x7F > 7 for depth in data[place + 40 : place + 40 + 3 * components : 3]
             )
-            check_proportion((width - left) * (height - top) * components * (1 + deep), data)
+            check_claimed_size((width - left) * (height - top) * components * (1 + deep), data)
             columns = -(-(width - x) // max(1, across))
             tiles = columns * -(-(height - y) // max(1, down))
             area = min(across, width - left) * min(down, height - top)
@@ -100,7 +102,7 @@ def _check_jpeg2000(data: bytes, start: int) -> None:
 
 
 def _check_style(data: bytes, place: int, code: int, copies: int, area: int) -> None:
-    """Check the layers, levels, blocks and precincts of one style of coding."""
+    """Check the layers, levels, blocks and precincts of one coding style."""
     own = code == _STYLES[0]
     style = data[place + 4 :] if own else data[place + 5 :]
     style = style[:64]

@@ -1,4 +1,4 @@
-"""Portable maps (PBM, PGM, PPM), whose values say what is white."""
+"""Netpbm images (PBM, PGM, PPM), which state their maximum value."""
 
 import re
 from typing import Any
@@ -9,7 +9,7 @@ from PIL import Image
 
 from straylight.core.limits import PLAIN_VALUES
 from straylight.data.files.bounded_stream import TooCostlyError
-from straylight.data.files.grey_levels import grey_levels, spread, to_8_bits
+from straylight.data.files.grey_levels import grey_to_8_bits, linear_share, to_8_bits
 from straylight.data.files.window import Window
 from straylight.data.value_ranges import STORED, ValueRange
 
@@ -20,72 +20,76 @@ _SEARCHED = 2**12
 BITS, PLAIN, COLOUR = b"4", (b"2", b"3"), (b"3", b"6")
 
 
-def is_portable(data: bytes) -> bool:
-    """Tell a portable map by its first bytes."""
+def is_portable_map(data: bytes) -> bool:
+    """Return whether the first bytes are those of a Netpbm image."""
     return re.match(rb"P[1-6][\s#]", data) is not None
 
 
-def read_portable(
+def read_portable_map(
     data: bytes, measured: bool, window: Window | None, largest: int
 ) -> tuple[Image.Image, ValueRange]:
-    """Decode a portable map.
+    """Decode a Netpbm image.
 
     Args:
         data: The file.
-        measured: Grey values of more than 8 bits are measured: no value is white by itself.
-        window: For them.
-        largest: Pixels that it may claim.
+        measured: Grey values of more than 8 bits are measurements: map their range or window to 8 bits.
+        window: Window for such values.
+        largest: Maximum number of pixels.
 
     Raises:
-        ValueError: If it is broken, claims too much, or is a plain bitmap.
+        ValueError: If it is damaged, too large, or a plain bitmap.
     """
     head = _HEAD.match(data[:_SEARCHED])
     if head is None:
-        raise ValueError("is a portable map whose head cannot be read, or a plain bitmap")
+        raise ValueError("is a portable map with an invalid header, or a plain bitmap")
     kind, width, height = head[1], int(head[2]), int(head[3])
     if not 0 < width * height <= largest:
-        raise ValueError(f"claims {height} x {width} pixels, which is none or too many")
+        raise ValueError(f"claims {height} x {width} pixels, which is zero or too many")
     most, place = 1, head.end()
     if kind != BITS:
         found = _MOST.match(data[:_SEARCHED], place)
         if found is None or not 0 < int(found[1]) < 2**16:
-            raise ValueError("is a portable map that does not say what is white")
+            raise ValueError("is a portable map without a valid maximum value")
         most, place = int(found[1]), found.end()
     channels = 3 if kind in COLOUR else 1
     body = data[place + 1 :]
-    values = _bits(body, width, height) if kind == BITS else _values(body, kind, most)
+    values = _unpack_bits(body, width, height) if kind == BITS else _parse_values(body, kind, most)
     pixels = width * height * channels
     used = -(-width // 8) * height if kind == BITS else pixels * (2 if most > 255 else 1)
     if measured and (len(values) > pixels if kind in PLAIN else body[used:].strip(b"\0 \t\r\n")):
-        raise ValueError("holds several images, or more than it says: save each by itself")
+        raise ValueError(
+            "has several images, or more data than stated: save each image in its own file"
+        )
     values = values[:pixels]
     if len(values) < width * height * channels or values.max() > most:
-        raise ValueError("is a portable map that is cut off, or has values above its white")
+        raise ValueError("is a portable map that is truncated, or has values above its maximum")
     shaped = values.reshape((height, width, channels) if channels > 1 else (height, width))
     if measured and channels == 1 and most > 255:
-        grey, told = grey_levels(shaped, window)
-        return Image.fromarray(grey), told
-    told = ValueRange(STORED, 0.0, float(most))
-    return Image.fromarray(to_8_bits(shaped, spread(told.darkest, told.lightest))), told
+        grey, value_range = grey_to_8_bits(shaped, window)
+        return Image.fromarray(grey), value_range
+    value_range = ValueRange(STORED, 0.0, float(most))
+    return Image.fromarray(
+        to_8_bits(shaped, linear_share(value_range.darkest, value_range.lightest))
+    ), value_range
 
 
-def _values(body: bytes, kind: bytes, most: int) -> NDArray[Any]:
-    """Return the numbers of a map."""
+def _parse_values(body: bytes, kind: bytes, most: int) -> NDArray[Any]:
+    """Parse the values of an image, binary or plain."""
     if kind not in PLAIN:
         dtype = np.dtype(">u2") if most > 255 else np.dtype(np.uint8)
         whole = body[: len(body) // dtype.itemsize * dtype.itemsize]
         return np.frombuffer(whole, dtype).astype(dtype.newbyteorder("="))
     text = re.sub(rb"#[^\r\n]*", b"", body)
     if len(text) > 8 * PLAIN_VALUES:
-        raise TooCostlyError("is a plain portable map, larger than they are read: save it as PNG")
+        raise TooCostlyError("is a plain portable map that is too large: save it as PNG")
     words = text.split()
     if not all(word.isdigit() and len(word) < 6 for word in words):
-        raise ValueError("is a plain portable map with something else than numbers")
+        raise ValueError("is a plain portable map with values that are not numbers")
     return np.array(words).astype(np.int64).clip(0, 2**16 - 1).astype(np.uint16)
 
 
-def _bits(body: bytes, width: int, height: int) -> NDArray[np.uint8]:
-    """Return 1 for white and 0 for black."""
+def _unpack_bits(body: bytes, width: int, height: int) -> NDArray[np.uint8]:
+    """Unpack a bitmap to 1 for white and 0 for black."""
     row = -(-width // 8)
     if len(body) < row * height:
         return np.empty(0, np.uint8)

@@ -1,4 +1,4 @@
-"""Files that lie beside images and are none: of systems and file servers, and texts."""
+"""Recognise files that accompany images: system files, folders of file servers, and texts."""
 
 from posixpath import basename, splitext
 
@@ -27,7 +27,7 @@ SUFFIXES = frozenset(
 
 
 def is_hidden(part: str) -> bool:
-    """Return whether systems hide a file or folder of this name, or made it for themselves.
+    """Return whether a file or folder of this name is hidden or belongs to the system.
 
     >>> is_hidden(".DS_Store"), is_hidden("@eaDir"), is_hidden("thumbnails")
     (True, True, False)
@@ -36,7 +36,7 @@ def is_hidden(part: str) -> bool:
 
 
 def is_companion(name: str) -> bool:
-    """Return whether a file is known to be no image by its name alone.
+    """Return whether a file is known not to be an image by its name alone.
 
     >>> is_companion("chest/Thumbs.db"), is_companion("LICENSE"), is_companion("chest/scan.xyz")
     (True, True, False)

@@ -1,4 +1,4 @@
-"""Decoded images in one block of memory that grows where it is: no list beside the whole."""
+"""Store decoded images in one growing block of memory."""
 
 import math
 import mmap
@@ -10,23 +10,24 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from straylight.core.conventions import Shape
 from straylight.core.errors import InputError
-from straylight.core.tensors import Pixels, Shape
+from straylight.core.tensors import Pixels
 
-FIRST = 2**20  # bytes that are asked for at first; pages that nothing was written to take no memory
+FIRST = 2**20  # initial size in bytes; unwritten pages take no memory
 GROWS = sys.platform.startswith("linux")
 
 
 class PixelStore:
-    """Takes images one after the other, and gives them back in another order, in place.
+    """A store to which images are appended, and which returns them reordered in place.
 
     Args:
-        shape: Channels, height and width of each.
+        shape: Channels, height and width of each image.
     """
 
     def __init__(self, shape: Shape) -> None:
         self.shape, self.size = shape, math.prod(shape)
-        self.n, self.block = 0, _block(max(FIRST, self.size))
+        self.n, self.block = 0, _allocate_block(max(FIRST, self.size))
 
     def append(self, pixels: NDArray[np.uint8]) -> None:
         """Add an image.
@@ -44,9 +45,9 @@ class PixelStore:
         larger = 2 * len(self.block)
         try:
             if GROWS:
-                self.block.resize(larger)  # the kernel moves the pages, and copies none
+                self.block.resize(larger)  # the kernel moves the pages without copying
             else:
-                block = _block(larger)
+                block = _allocate_block(larger)
                 block[: len(self.block)] = self.block
                 self.block = block
         except (OSError, MemoryError):
@@ -55,7 +56,7 @@ class PixelStore:
             ) from None
 
     def finish(self, order: Sequence[int]) -> Pixels:
-        """Return all images, that of `order[k]` at place k; nothing can be added any more."""
+        """Return all images, with image `order[k]` at position k; nothing can be appended afterwards."""
         array = np.frombuffer(self.block, np.uint8, self.n * self.size).reshape(-1, *self.shape)
         done = np.zeros(self.n, bool)
         for first in range(self.n):
@@ -63,7 +64,7 @@ class PixelStore:
             if done[first] or source == first:
                 continue
             held = array[first].copy()
-            while source != first:  # round the cycle
+            while source != first:  # follow the cycle
                 array[place] = array[source]
                 done[place] = True
                 place, source = source, order[source]
@@ -72,8 +73,8 @@ class PixelStore:
         return torch.from_numpy(array)
 
 
-def _block(size: int) -> mmap.mmap:
-    """Return zeroed memory that is not of the heap; one that is shared could not grow."""
+def _allocate_block(size: int) -> mmap.mmap:
+    """Allocate zeroed memory outside the heap; private, since shared memory cannot grow."""
     return (
         mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         if GROWS
@@ -81,17 +82,17 @@ def _block(size: int) -> mmap.mmap:
     )
 
 
-def room_for(array: NDArray[Any], shape: Shape, *, own: bool) -> NDArray[np.uint8]:
-    """Return room for images: where the array has them, if each takes the same bytes there, or new.
+def output_buffer(array: NDArray[Any], shape: Shape, *, own: bool) -> NDArray[np.uint8]:
+    """Return a buffer for converted images: the memory of the array if it fits, else a new one.
 
     Args:
-        array: The images, of any layout whose first axis counts them.
-        shape: Channels, height and width of what they become.
-        own: Nobody else needs the array.
+        array: The images, in any layout whose first axis is the image.
+        shape: Channels, height and width of the converted images.
+        own: The memory of the array may be reused.
     """
     size, room = math.prod(shape), (len(array), *shape)
     same = array.dtype == np.uint8 and array[0].size == size and min(array.strides) > 0
-    # Images that lie one after the other, each without gaps.
+    # Consecutive images, each without gaps.
     if own and same and array.flags.writeable and array.strides[0] == size:
         strides = np.cumprod((1, *shape[:0:-1]))[::-1]
         return np.lib.stride_tricks.as_strided(array, room, (size, *strides.tolist()))

@@ -1,4 +1,4 @@
-"""Regular files: nothing else is ever opened, since pipes wait for ever and devices never end."""
+"""Open regular files only, since pipes and devices may block or never end."""
 
 import os
 import stat
@@ -15,23 +15,23 @@ KINDS = {
 }
 
 
-def kind_of(mode: int) -> str | None:
-    """Name what is neither a regular file nor a folder (None: it is one of them).
+def special_file_kind(mode: int) -> str | None:
+    """Return the kind of a special file; None for a regular file or a folder.
 
-    >>> kind_of(stat.S_IFIFO), kind_of(stat.S_IFREG)
+    >>> special_file_kind(stat.S_IFIFO), special_file_kind(stat.S_IFREG)
     ('a named pipe', None)
     """
     return None if stat.S_ISREG(mode) or stat.S_ISDIR(mode) else KINDS.get(stat.S_IFMT(mode), "?")
 
 
-def check_regular(path: Path) -> None:
-    """Raise an error for a pipe, a socket or a device; what is missing is for the reader to name.
+def check_not_special(path: Path) -> None:
+    """Check that a path is not a pipe, a socket or a device; missing files pass.
 
     Raises:
-        InputError: If it is one.
+        InputError: If it is one of them.
     """
     try:
-        kind = kind_of(path.stat().st_mode)
+        kind = special_file_kind(path.stat().st_mode)
     except (OSError, ValueError):
         return
     if kind is not None:
@@ -39,7 +39,7 @@ def check_regular(path: Path) -> None:
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """Open a file for reading, without waiting, even if it was exchanged since it was listed.
+    """Open a file for reading without blocking, even if it was replaced since it was listed.
 
     Raises:
         OSError: If it cannot be opened.

@@ -1,4 +1,4 @@
-"""Image files that were chosen from one source, decoded together and counted where they cannot be."""
+"""Select image files of one source and decode them into an image set."""
 
 import hashlib
 import math
@@ -12,25 +12,25 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from straylight.core.errors import InputError, quoted
-from straylight.core.tensors import Shape
-from straylight.data.files.containers import Container
+from straylight.core.conventions import Shape
+from straylight.core.errors import InputError, quote_text
+from straylight.data.files.container import Container
 from straylight.data.files.decode import decode_with_range
 from straylight.data.files.dicom import DicomView
 from straylight.data.files.pixel_store import PixelStore
-from straylight.data.images import ImageSet, Skipped
+from straylight.data.images import ImageSet, SkippedImage
 from straylight.data.value_ranges import ValueRange
 
 SETTLED = 2.0  # seconds without a change
 
 
 @dataclass(frozen=True)
-class File:
-    """An image file: its place among those that were chosen, and how its bytes are had.
+class ImageFile:
+    """A selected image file.
 
     Attributes:
-        index: Its place.
-        read: Returns its bytes; raises a ValueError, that says why, where it cannot.
+        index: Its position among the selected files.
+        read: Returns its bytes; raises ValueError with a reason if it cannot be read.
     """
 
     index: int
@@ -39,57 +39,57 @@ class File:
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """The image files that were chosen from one source.
+    """Image files selected from one source.
 
     Attributes:
         spec: The source, as the user wrote it.
-        files: Goes through the files, in the order in which they are read fastest.
-        name: Name of the file at a place.
-        n: How many there are (None: not known before they were read).
-        stretched: Each decoded image is stretched until its greatest value is 255.
-        fingerprint: Digest of all that tells the files apart without reading them (None: nothing does).
-        near: They may be read once more at little cost.
-        skipped: What lies beside them and was not chosen, since it is no image.
+        files: Iterates over the files in the order in which reading them is fastest.
+        name: Returns the name of the file at a position.
+        n: Number of files (None: unknown before they are read).
+        stretched: Scale each decoded image so that its maximum is 255.
+        fingerprint: Digest that identifies the files without reading them (None: unknown).
+        is_local: The files can be read again at little cost.
+        skipped: Other files of the source, which are not images.
     """
 
     spec: str
-    files: Callable[[], Iterable[File]]
+    files: Callable[[], Iterable[ImageFile]]
     name: Callable[[int], str]
     n: int | None = None
     stretched: bool = False
     fingerprint: str | None = None
-    near: bool = True
-    skipped: tuple[Skipped, ...] = ()
+    is_local: bool = True
+    skipped: tuple[SkippedImage, ...] = ()
 
     def decode(self, data: bytes, shape: Shape, view: DicomView | None = None) -> NDArray[np.uint8]:
-        """Decode one of the files (see `decode`)."""
+        """Decode one of the files (see `decode_image`)."""
         return self.decode_with_range(data, shape, view)[0]
 
     def decode_with_range(
         self, data: bytes, shape: Shape, view: DicomView | None = None
     ) -> tuple[NDArray[np.uint8], ValueRange]:
         """Decode one of the files (see `decode_with_range` of `straylight.data.files.decode`)."""
-        pixels, told = decode_with_range(data, shape, view)
-        return stretch(pixels) if self.stretched else pixels, told
+        pixels, value_range = decode_with_range(data, shape, view)
+        return _stretch_to_white(pixels) if self.stretched else pixels, value_range
 
 
-def stretch(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Scale an image until its greatest value is 255; a black one stays as it is."""
+def _stretch_to_white(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Scale an image so that its maximum is 255; a black image is unchanged."""
     return np.round(pixels / np.float64(pixels.max() or 1) * 255).astype(np.uint8)
 
 
-def select(
+def select_files(
     container: Container,
     names: list[str],
     spec: str,
     *,
     stretched: bool = False,
-    skipped: tuple[Skipped, ...] = (),
+    skipped: tuple[SkippedImage, ...] = (),
 ) -> Selection:
-    """Choose files of an open container."""
+    """Select files of an open container."""
     return Selection(
         spec=spec,
-        files=partial(files_of, container, names),
+        files=partial(_iterate_files, container, names),
         name=names.__getitem__,
         n=len(names),
         stretched=stretched,
@@ -97,23 +97,23 @@ def select(
     )
 
 
-def files_of(container: Container, names: list[str]) -> Iterator[File]:
-    """Go through files of an open container, in the order that is fastest there."""
+def _iterate_files(container: Container, names: list[str]) -> Iterator[ImageFile]:
+    """Yield files of an open container in the order in which reading them is fastest."""
     index = {name: place for place, name in enumerate(names)}
     for name in container.order(list(index)):
-        yield File(index[name], partial(container.read, name))
+        yield ImageFile(index[name], partial(container.read, name))
 
 
-def collect(
+def decode_selection(
     selection: Selection, shape: Shape, view: DicomView | None = None
 ) -> tuple[ImageSet, list[int]]:
-    """Decode files into memory; skip, count and name those that cannot be read.
+    """Decode the selected files into memory; record those that cannot be read as skipped.
 
     Returns:
-        The images, and for each its place among those chosen.
+        The images, and the position of each among the selected files.
 
     Raises:
-        InputError: If not one can be read.
+        InputError: If none can be read.
     """
     store = PixelStore(shape)
     kept: list[int] = []
@@ -123,15 +123,17 @@ def collect(
     for file in selection.files():
         try:
             data = file.read()
-            pixels, told = selection.decode_with_range(data, shape, view)
+            pixels, value_range = selection.decode_with_range(data, shape, view)
         except ValueError as error:
             reasons[file.index] = str(error)
             continue
         store.append(pixels)
         kept.append(file.index)
-        ranges.append(told)
+        ranges.append(value_range)
         digests.append(hashlib.sha256(data).digest())
-    skipped = tuple(Skipped(quoted(selection.name(k)), reasons[k]) for k in sorted(reasons))
+    skipped = tuple(
+        SkippedImage(quote_text(selection.name(k)), reasons[k]) for k in sorted(reasons)
+    )
     if not kept:
         first = f" (first: {skipped[0].file}: {skipped[0].reason})" if skipped else ""
         raise InputError(
@@ -147,28 +149,28 @@ def collect(
     ), sorted(kept)
 
 
-def read_pictures(
+def decode_files(
     container: Container,
     names: list[str],
     shape: Shape,
     spec: str,
     view: DicomView | None = None,
     *,
-    skipped: tuple[Skipped, ...] = (),
+    skipped: tuple[SkippedImage, ...] = (),
 ) -> tuple[ImageSet, list[int]]:
-    """Decode files of a container (see `collect`)."""
-    return collect(select(container, names, spec, skipped=skipped), shape, view)
+    """Decode files of a container (see `decode_selection`)."""
+    return decode_selection(select_files(container, names, spec, skipped=skipped), shape, view)
 
 
-def fingerprint(files: Iterable[tuple[str, Path]]) -> str | None:
-    """Digest of what tells files apart without reading them: names, sizes, times, places on the disk.
+def fingerprint_files(files: Iterable[tuple[str, Path]]) -> str | None:
+    """Return a digest of the names, sizes, times and inodes of files, without reading them.
 
     Args:
-        files: Name of each, and the file on disk that it lies in.
+        files: Name of each file, and the file on disk that contains it.
 
     Returns:
-        None if a file cannot be looked at, or changed just now: it may change once more within the
-        grain of its clock.
+        None if a file is not accessible or changed just now, since it may change again within the
+        resolution of its time stamp.
     """
     found = hashlib.sha256()
     stats: dict[Path, os.stat_result] = {}

@@ -1,4 +1,4 @@
-"""Tar archives, listed with suspicion."""
+"""List untrusted tar archives safely."""
 
 import tarfile
 from collections.abc import Iterator
@@ -7,23 +7,23 @@ from pathlib import Path
 
 from straylight.core.limits import is_bomb
 
-CHUNK = 2**20  # bytes that are read at a time
-LONGEST = 2**20  # bytes of a name or of the extended headers: tarfile reads them whole
+CHUNK = 2**20  # bytes to read at a time
+LONGEST = 2**20  # bytes of a name or an extended header, which tarfile reads completely
 EXTENDED = (
     *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
     *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
 )
 
 
-class Header(tarfile.TarInfo):
-    """A header whose size is looked at before tarfile goes by it.
+class CheckedHeader(tarfile.TarInfo):
+    """A tar header whose size is checked before tarfile uses it.
 
-    A negative one sends tarfile round in circles for ever (CVE-2025-8194), and names of any length are
-    read into memory.
+    A negative size makes tarfile loop for ever (CVE-2025-8194), and names of any length are read into
+    memory.
     """
 
     @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "Header":
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "CheckedHeader":
         header = super().frombuf(buf, encoding, errors)
         if header.size < 0 or (header.type in EXTENDED and header.size > LONGEST):
             raise tarfile.ReadError("a header claims an absurd size")
@@ -32,22 +32,22 @@ class Header(tarfile.TarInfo):
 
 @contextmanager
 def open_tar(path: Path) -> Iterator[tarfile.TarFile]:
-    """Open a tar archive, compressed or not, for the time of a context."""
-    with tarfile.open(path, tarinfo=Header) as file:
+    """Open a tar archive, compressed or not, for the duration of a context."""
+    with tarfile.open(path, tarinfo=CheckedHeader) as file:
         yield file
 
 
-def members(file: tarfile.TarFile, packed: int) -> Iterator[tarfile.TarInfo]:
-    """Yield what is in the archive.
+def iterate_members(file: tarfile.TarFile, packed: int) -> Iterator[tarfile.TarInfo]:
+    """Yield the members of an archive.
 
     Args:
         file: The archive.
-        packed: Its bytes on the disk.
+        packed: Its size on disk in bytes.
 
     Raises:
-        tarfile.TarError: If a header is broken, where tarfile would end as if there were no more; or
-            before more is unpacked than images pack to; or if there is something after its end.
-        Exception: Of the kinds that decompressors raise, if a checksum over the whole is wrong.
+        tarfile.TarError: If a header is damaged, where tarfile would stop silently; if the archive is a
+            decompression bomb; or if data follows its end.
+        Exception: Of the types that decompressors raise, if the checksum of the archive is wrong.
     """
     end = 0
     for item in file:
@@ -63,24 +63,22 @@ def members(file: tarfile.TarFile, packed: int) -> Iterator[tarfile.TarInfo]:
     mark = stream.read(tarfile.BLOCKSIZE)
     if mark.strip(b"\0"):
         raise tarfile.ReadError(
-            f"the header after its first {len(file.getmembers())} entries is broken"
+            f"the header after its first {len(file.getmembers())} entries is damaged"
         )
     if len(mark) < tarfile.BLOCKSIZE:
-        raise tarfile.ReadError("it ends without the mark of its end: it is cut off")
-    # To the last byte: decompressors compare their checksum only there.
+        raise tarfile.ReadError("it has no end marker: it is truncated")
+    # To the last byte: decompressors check their checksum only there.
     unpacked = file.offset + len(mark)
     while rest := stream.read(CHUNK):
         unpacked += len(rest)
         if rest.count(0) < len(rest):
-            raise tarfile.ReadError(
-                "something stands after its end: it is several archives, or damaged"
-            )
+            raise tarfile.ReadError("data follows its end: it is several archives, or damaged")
         if is_bomb(packed, unpacked):
             raise tarfile.ReadError("it unpacks to more than 100 times its size")
 
 
-def why_no_file(item: tarfile.TarInfo) -> str | None:
-    """Return why a member is not a file that can be read; None if it is one, or a folder."""
+def reason_not_file(item: tarfile.TarInfo) -> str | None:
+    """Return why a member is not a readable file; None if it is a file or a folder."""
     if item.issym() or item.islnk():
         return "a link"
     if item.issparse():

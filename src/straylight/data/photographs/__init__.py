@@ -1,1 +1,1 @@
-"""Photographs and drawings, which is all that an attack learns on, and their cache."""
+"""Photographs and drawings, the only images that attacks learn from, and their cache."""

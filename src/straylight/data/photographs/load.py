@@ -1,4 +1,4 @@
-"""Natural photographs, or drawings in their place: all that the attacker of the paper needs."""
+"""Load natural images for an attack: photographs, or drawings instead."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,39 +6,23 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from straylight.core.errors import InputError, listed
-from straylight.core.tensors import Shape
-from straylight.data.files.arrays import from_array, load_arrays
-from straylight.data.files.containers import Container
-from straylight.data.files.decode import fit
-from straylight.data.files.discovery import find_pictures, first_of
+from straylight.core.conventions import Shape
+from straylight.core.errors import InputError, join_names
+from straylight.data.files.arrays import image_set_from_array, load_arrays
+from straylight.data.files.container import Container
+from straylight.data.files.decode import resize_to_shape
+from straylight.data.files.discovery import find_image_files, format_first_skipped
 from straylight.data.files.huggingface import HF
 from straylight.data.files.pixel_store import PixelStore
-from straylight.data.files.regular import check_regular
-from straylight.data.files.selection import collect, fingerprint, select
-from straylight.data.images import ImageSet, Origin, Skipped
+from straylight.data.files.regular import check_not_special
+from straylight.data.files.selection import decode_selection, fingerprint_files, select_files
+from straylight.data.images import ImageOrigin, ImageSet, SkippedImage
+from straylight.data.photographs.builtin import PHOTO_FILES, PHOTOS
 from straylight.data.photographs.cache import load_cached
 from straylight.data.photographs.drawings import DRAWINGS
 from straylight.data.photographs.huggingface import open_photographs
 from straylight.data.photographs.paper import IMAGENET, OPENIMAGES, draw_as_paper
 from straylight.data.photographs.shards import is_source, open_source
-
-PHOTOS = "builtin:photos"
-# Those pictures inside scikit-image's wheel that are ordinary photographs; its retina, histology,
-# cell and phantom pictures are left out, since the attacker has never seen a medical image.
-PHOTO_FILES = (
-    "astronaut.png",
-    "brick.png",
-    "camera.png",
-    "chelsea.png",
-    "clock_motion.png",
-    "coffee.png",
-    "coins.png",
-    "grass.png",
-    "gravel.png",
-    "motorcycle_left.png",
-    "rocket.jpg",
-)
 
 
 def load_natural(
@@ -59,51 +43,50 @@ def load_natural(
             scikit-image's photographs, or drawings that need no photograph: ``builtin:noise``,
             ``builtin:jigsaw``, ``builtin:dead-leaves``.
         shape: Channels, height and width of the classifier's images.
-        n: How many to use, drawn at random without replacement (None: all; 100,000 of ImageNet and
-            Open Images; 1,000 of what is built in).
-        seed: Seed of that draw.
-        cache: Keep what was decoded from image files on the disk, and take it from there (see
-            `load_cached`).
+        n: Number of photographs, drawn at random without replacement (None: all; 100,000 from ImageNet
+            and Open Images; 1,000 for built-in sources).
+        seed: Seed of the draw.
+        cache: Cache decoded image files on disk (see `load_cached`).
 
     Raises:
-        InputError: If nothing can be read, or there are fewer than `n`.
+        InputError: If nothing can be read, or there are fewer than `n` photographs.
     """
     if n is not None and n < 1:
         raise InputError(f"the number of photographs must be at least 1, not {n}.")
     rng = np.random.default_rng(seed)
     text = str(spec)
     if text == PHOTOS:
-        return builtin_photos(shape, n or 1000, rng)
+        return _crop_builtin_photos(shape, n or 1000, rng)
     if text in DRAWINGS:
         drawings = DRAWINGS[text](shape, n or 1000, rng)
-        return ImageSet(drawings, text, origin=Origin("drawings", len(drawings)))
+        return ImageSet(drawings, text, origin=ImageOrigin("drawings", len(drawings)))
     if text.startswith(HF):
         with open_photographs(text, n, seed) as chosen:
-            return load_cached(chosen, shape) if cache else collect(chosen, shape)[0]
+            return load_cached(chosen, shape) if cache else decode_selection(chosen, shape)[0]
     if text.startswith((IMAGENET, OPENIMAGES)):
         drawn = draw_as_paper(text, n)
-        return load_files(
+        return _load_files_of_container(
             drawn.container, drawn.names, shape, text, cache=cache, stretched=drawn.stretched
         )
-    check_regular(Path(text))
+    check_not_special(Path(text))
     if Path(text).suffix.lower() in {".npy", ".npz"} and not Path(text).is_dir():
-        return load_natural_arrays(text, shape, n, rng)
-    return load_pictures(text, shape, n, rng, cache=cache)
+        return _load_arrays_of_photographs(text, shape, n, rng)
+    return _load_files_of_source(text, shape, n, rng, cache=cache)
 
 
-def load_natural_arrays(
+def _load_arrays_of_photographs(
     spec: str, shape: Shape, n: int | None, rng: np.random.Generator
 ) -> ImageSet:
     """Load photographs from a `.npy` or `.npz` file."""
     arrays = load_arrays(Path(spec))
     if "images" not in arrays and len(arrays) != 1:
-        raise InputError(f"{spec} holds {listed(sorted(arrays))}: name the photographs 'images'.")
+        raise InputError(f"{spec} has {join_names(sorted(arrays))}: name the photographs 'images'.")
     array = np.atleast_1d(arrays.get("images", next(iter(arrays.values()))))
-    drawn = draw(len(array), n, rng, spec)
-    return from_array(array if n is None else array[drawn], shape, spec, own=True)
+    drawn = _draw_indices(len(array), n, rng, spec)
+    return image_set_from_array(array if n is None else array[drawn], shape, spec, own=True)
 
 
-def load_pictures(
+def _load_files_of_source(
     spec: str, shape: Shape, n: int | None, rng: np.random.Generator, *, cache: bool
 ) -> ImageSet:
     """Load photographs from image files in a folder or in archives."""
@@ -114,17 +97,19 @@ def load_pictures(
             f"{', '.join([PHOTOS, *DRAWINGS])}."
         )
     with open_source(spec) as container:
-        found = find_pictures(container, dicom=False)
+        found = find_image_files(container, dicom=False)
         if not found.names:
             raise InputError(
-                f"{spec} holds no image file (JPEG, PNG, WebP, TIFF or BMP) at any depth"
-                f"{first_of(found.skipped)}."
+                f"{spec} has no image file (JPEG, PNG, WebP, TIFF or BMP) at any depth"
+                f"{format_first_skipped(found.skipped)}."
             )
-        names = [found.names[index] for index in draw(len(found.names), n, rng, spec)]
-        return load_files(container, names, shape, spec, cache=cache, skipped=found.skipped)
+        names = [found.names[index] for index in _draw_indices(len(found.names), n, rng, spec)]
+        return _load_files_of_container(
+            container, names, shape, spec, cache=cache, skipped=found.skipped
+        )
 
 
-def load_files(
+def _load_files_of_container(
     container: Container,
     names: list[str],
     shape: Shape,
@@ -132,39 +117,41 @@ def load_files(
     *,
     cache: bool,
     stretched: bool = False,
-    skipped: tuple[Skipped, ...] = (),
+    skipped: tuple[SkippedImage, ...] = (),
 ) -> ImageSet:
-    """Decode files of a container, or take them from the cache."""
-    chosen = select(container, names, spec, stretched=stretched, skipped=skipped)
+    """Decode files of a container, or load them from the cache."""
+    chosen = select_files(container, names, spec, stretched=stretched, skipped=skipped)
     if not cache:
-        return collect(chosen, shape)[0]
-    known = fingerprint((name, container.on_disk(name)) for name in names)
+        return decode_selection(chosen, shape)[0]
+    known = fingerprint_files((name, container.on_disk(name)) for name in names)
     return load_cached(replace(chosen, fingerprint=known), shape)
 
 
-def draw(available: int, n: int | None, rng: np.random.Generator, spec: str | Path) -> list[int]:
-    """Indices of `n` items in increasing order, drawn without replacement."""
+def _draw_indices(
+    available: int, n: int | None, rng: np.random.Generator, spec: str | Path
+) -> list[int]:
+    """Draw the indices of `n` items without replacement, in increasing order."""
     if n is None:
         return list(range(available))
     if n > available:
-        raise InputError(f"{spec} has {available} photographs, fewer than the {n} asked for.")
+        raise InputError(f"{spec} has {available} photographs, fewer than the {n} requested.")
     return sorted(rng.choice(available, size=n, replace=False).tolist())
 
 
-def builtin_photos(shape: Shape, n: int, rng: np.random.Generator) -> ImageSet:
-    """Random square crops (25-100 % of the shorter side, mirrored half of the time)."""
+def _crop_builtin_photos(shape: Shape, n: int, rng: np.random.Generator) -> ImageSet:
+    """Cut random square crops (25-100 % of the shorter side, half of them mirrored) from photographs."""
     import skimage.data
 
     folder = Path(skimage.data.__file__).parent
     photos = [Image.open(folder / name).convert("RGB") for name in PHOTO_FILES]
     crops = PixelStore(shape)
     for index in range(n):
-        crops.append(fit(random_crop(photos[index % len(photos)], rng), shape))
-    origin = Origin("crops", min(n, len(photos)))
+        crops.append(resize_to_shape(_random_crop(photos[index % len(photos)], rng), shape))
+    origin = ImageOrigin("crops", min(n, len(photos)))
     return ImageSet(crops.finish(range(n)), PHOTOS, origin=origin)
 
 
-def random_crop(photo: Image.Image, rng: np.random.Generator) -> Image.Image:
+def _random_crop(photo: Image.Image, rng: np.random.Generator) -> Image.Image:
     """Cut a random square out of a photograph."""
     side = int(min(photo.size) * rng.uniform(0.25, 1.0))
     left = int(rng.integers(0, photo.width - side + 1))

@@ -1,4 +1,4 @@
-"""Decoded images as one `.npy` file: written row by row, and mapped into memory."""
+"""Decoded images in one `.npy` file, written row by row and memory-mapped."""
 
 import hashlib
 import math
@@ -9,31 +9,32 @@ from typing import BinaryIO
 import numpy as np
 import torch
 
-from straylight.core.tensors import Pixels, Shape
-from straylight.data.files.selection import File, Selection
+from straylight.core.conventions import Shape
+from straylight.core.tensors import Pixels
+from straylight.data.files.selection import ImageFile, Selection
 
 
-class UnreadableError(Exception):
-    """Photographs that cannot be known by their content, since a file or all of them cannot be read."""
+class UnreadableFileError(Exception):
+    """Photographs that cannot be identified by their content, since one or all cannot be read."""
 
 
 def write_pixels(
     path: Path, chosen: Selection, shape: Shape
 ) -> tuple[dict[int, bytes], dict[int, str]]:
-    """Decode one file after the other into a `.npy` file, whose rows are those that can be read.
+    """Decode files one by one into the rows of a `.npy` file, skipping those that cannot be decoded.
 
-    It is written to, not mapped: a full disk is then an error, where a map ends the process.
+    The file is written rather than mapped: a full disk then raises an error instead of ending the process.
 
     Returns:
-        The digest of each file's bytes, and for those skipped the reason.
+        The digest of each file's bytes, and the reasons for skipped files.
     """
     digests: dict[int, bytes] = {}
     reasons: dict[int, str] = {}
     size = math.prod(shape)
     with path.open("w+b") as stream:
-        start = write_header(stream, (0, *shape))
+        start = _write_npy_header(stream, (0, *shape))
         for file in chosen.files():
-            data = read(file)
+            data = read_file_bytes(file)
             digests[file.index] = hashlib.sha256(data).digest()
             try:
                 pixels = chosen.decode(data, shape)
@@ -44,7 +45,7 @@ def write_pixels(
             stream.write(pixels.tobytes())
         kept = sorted(digests.keys() - reasons.keys())
         if not kept:
-            raise UnreadableError
+            raise UnreadableFileError
         for place, index in enumerate(kept):
             if place != index:
                 stream.seek(start + index * size)
@@ -52,39 +53,39 @@ def write_pixels(
                 stream.seek(start + place * size)
                 stream.write(row)
         stream.truncate(start + len(kept) * size)
-        write_header(stream, (len(kept), *shape))
+        _write_npy_header(stream, (len(kept), *shape))
     return digests, reasons
 
 
-def write_header(stream: BinaryIO, shape: tuple[int, ...]) -> int:
-    """Write the head of a `.npy` file; return its length, the same for any number of rows."""
+def _write_npy_header(stream: BinaryIO, shape: tuple[int, ...]) -> int:
+    """Write the header of a `.npy` file; return its length, which does not depend on the number of rows."""
     stream.seek(0)
     head = {"descr": "|u1", "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(stream, head)
     return stream.tell()
 
 
-def read(file: File) -> bytes:
-    """Read a file that must be there."""
+def read_file_bytes(file: ImageFile) -> bytes:
+    """Read a file; raise UnreadableFileError if it cannot be read."""
     try:
         return file.read()
     except ValueError as error:
-        raise UnreadableError from error
+        raise UnreadableFileError from error
 
 
-def digest(digests: dict[int, bytes]) -> str:
-    """Digest of the files' digests, in the order of their places."""
+def digest_of_files(digests: dict[int, bytes]) -> str:
+    """Return the digest of the files' digests, in the order of their positions."""
     return hashlib.sha256(b"".join(digests[index] for index in sorted(digests))).hexdigest()
 
 
-def mapped(path: Path) -> Pixels:
-    """Map the pixels of a `.npy` file into memory, for reading only."""
+def map_pixels(path: Path) -> Pixels:
+    """Map the pixels of a `.npy` file into memory, read-only."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a damaged header
+        warnings.simplefilter("ignore")  # about a damaged header
         array = np.lib.format.open_memmap(path, mode="r")
     if array.dtype != np.uint8 or array.ndim != 4:
-        raise ValueError(f"{array.dtype} {array.shape} are no pixels")
+        raise ValueError(f"{array.dtype} {array.shape} are not pixels")
     with warnings.catch_warnings():
-        # Nobody writes to an image set; a map that may be written to counts as memory in full.
+        # Image sets are not modified; a writable map would count as memory in full.
         warnings.filterwarnings("ignore", "The given NumPy array is not writable")
         return torch.from_numpy(array)

@@ -1,4 +1,4 @@
-"""Several archives read as one source: ``shards/{000..009}.tar``, as WebDataset writes them."""
+"""Read several archives as one source, such as the WebDataset shards ``shards/{000..009}.tar``."""
 
 import re
 from collections.abc import Iterator
@@ -6,10 +6,11 @@ from contextlib import ExitStack, contextmanager
 from os.path import exists
 from pathlib import Path
 
-from straylight.core.errors import InputError, quoted
-from straylight.data.files.containers import Container, is_container, open_container, readable
+from straylight.core.errors import InputError, quote_text
+from straylight.data.files.container import Container, as_value_error
 from straylight.data.files.folder_walk import MOST_FILES
-from straylight.data.images import Skipped
+from straylight.data.files.open_container import is_container, open_container
+from straylight.data.images import SkippedImage
 
 BRACES = re.compile(r"\{([^{}]*(?:,|\.\.)[^{}]*)\}")
 RANGE = re.compile(r"(\d+)\.\.(\d+)")
@@ -17,13 +18,13 @@ MOST = 100_000  # shards of one source
 LONGEST, MOST_BRACES = 2**12, 16  # characters and braces of a pattern
 
 
-class Shards(Container):
-    """Archives or folders, of which one at a time is open; names begin with their shard's.
+class ShardedContainer(Container):
+    """Archives or folders as one container, one open at a time; names start with the shard's path.
 
     Args:
-        spec: The pattern.
-        shards: What it stands for.
-        stack: Closes the last.
+        spec: The brace pattern.
+        shards: Paths that the pattern expands to.
+        stack: Closes the open shard.
     """
 
     def __init__(self, spec: str, shards: list[str], stack: ExitStack) -> None:
@@ -31,31 +32,31 @@ class Shards(Container):
         self.opened: tuple[str, Container] | None = None
         self.found: dict[str, tuple[str, str]] = {}
         self.places: dict[str, tuple[int, int]] = {}
-        others: list[Skipped] = []
-        self.again: dict[str, str] = {}
+        others: list[SkippedImage] = []
+        self._aliases: dict[str, str] = {}
         for number, shard in enumerate(shards):
             opened = self.shard(shard)
             inside = opened.names()
-            others += [Skipped(f"{shard}/{it.file}", it.reason) for it in opened.left_out]
-            self.again |= {f"{shard}/{k}": f"{shard}/{v}" for k, v in opened.twice.items()}
+            others += [SkippedImage(f"{shard}/{it.file}", it.reason) for it in opened.skipped]
+            self._aliases |= {f"{shard}/{k}": f"{shard}/{v}" for k, v in opened.aliases.items()}
             if len(self.found) + len(inside) > MOST_FILES:
-                raise InputError(f"{spec} has more than {MOST_FILES:,} files: give a part of them.")
+                raise InputError(f"{spec} has more than {MOST_FILES:,} files: give a subset.")
             self.found |= {f"{shard}/{name}": (shard, name) for name in inside}
             for place, name in enumerate(opened.order(inside)):
                 self.places[f"{shard}/{name}"] = number, place
 
-        self.others = tuple(others)
+        self._skipped = tuple(others)
 
     @property
-    def left_out(self) -> tuple[Skipped, ...]:
-        return self.others
+    def skipped(self) -> tuple[SkippedImage, ...]:
+        return self._skipped
 
     @property
-    def twice(self) -> dict[str, str]:
-        return self.again
+    def aliases(self) -> dict[str, str]:
+        return self._aliases
 
     def shard(self, shard: str) -> Container:
-        """Open a shard, having closed the last."""
+        """Open a shard, and close the previous one."""
         if self.opened is None or self.opened[0] != shard:
             self.opened = None
             self.stack.close()
@@ -73,39 +74,39 @@ class Shards(Container):
 
     def size(self, name: str) -> int:
         shard, inside = self.found[name]
-        with readable():
+        with as_value_error():
             return self.shard(shard).size(inside)
 
     def head(self, name: str, largest: int) -> bytes:
         shard, inside = self.found[name]
-        with readable():
+        with as_value_error():
             return self.shard(shard).head(inside, largest)
 
     def on_disk(self, name: str) -> Path:
         return Path(self.found[name][0])
 
 
-def expand(pattern: str) -> list[str]:
-    """List what braces stand for, as bash does: numbers keep their leading zeros.
+def expand_braces(pattern: str) -> list[str]:
+    """Expand braces as in bash: numbers keep their leading zeros.
 
-    >>> expand("a/{08..10}.tar"), expand("{a,b}/{0..1}.zip")
+    >>> expand_braces("a/{08..10}.tar"), expand_braces("{a,b}/{0..1}.zip")
     (['a/08.tar', 'a/09.tar', 'a/10.tar'], ['a/0.zip', 'a/1.zip', 'b/0.zip', 'b/1.zip'])
 
     Raises:
-        InputError: If they stand for too many.
+        InputError: If the pattern is too long or expands to too many paths.
     """
     if len(pattern) > LONGEST:
         raise InputError(
-            f"{quoted(pattern)} is longer than {LONGEST} characters: give a shorter one."
+            f"{quote_text(pattern)} is longer than {LONGEST} characters: give a shorter one."
         )
     found = BRACES.search(pattern)
     if found is None:
         return [pattern]
     if len(BRACES.findall(pattern)) > MOST_BRACES:
         raise InputError(
-            f"{quoted(pattern)} has more than {MOST_BRACES} pairs of braces: give fewer."
+            f"{quote_text(pattern)} has more than {MOST_BRACES} pairs of braces: give fewer."
         )
-    rest = expand(pattern[found.end() :])
+    rest = expand_braces(pattern[found.end() :])
     values = found[1].split(",")
     if numbers := RANGE.fullmatch(found[1]):
         first, last = int(numbers[1]), int(numbers[2])
@@ -115,29 +116,29 @@ def expand(pattern: str) -> list[str]:
         ends = range(first, last + step, step)
         values = [f"{number:0{width}}" for number in ends[: MOST + 1]]
     if len(values) * len(rest) > MOST:
-        raise InputError(f"{pattern} stands for more than {MOST:,} archives: give fewer.")
+        raise InputError(f"{pattern} expands to more than {MOST:,} archives: give fewer.")
     return [pattern[: found.start()] + value + end for value in values for end in rest]
 
 
 def is_source(spec: str) -> bool:
-    """Return whether files can be read from `spec`, or whether it stands for several archives."""
+    """Return whether `spec` is a folder, an archive or a brace pattern."""
     return is_container(Path(spec)) or BRACES.search(spec) is not None
 
 
 @contextmanager
 def open_source(spec: str) -> Iterator[Container]:
-    """Open a folder, an archive, or all those that braces stand for, for the time of a context.
+    """Open a folder, an archive or all shards of a brace pattern for the duration of a context.
 
     Raises:
-        InputError: If one is missing or broken.
+        InputError: If one is missing or damaged.
     """
     if exists(spec) or not BRACES.search(spec):
         with open_container(Path(spec)) as container:
             yield container
         return
-    shards = list(dict.fromkeys(expand(spec)))
+    shards = list(dict.fromkeys(expand_braces(spec)))
     for shard in shards:
         if not is_container(Path(shard)):
-            raise InputError(f"{spec}: {shard} is no folder or archive (.zip, .tar).")
+            raise InputError(f"{spec}: {shard} is not a folder or an archive (.zip, .tar).")
     with ExitStack() as stack:
-        yield Shards(spec, shards, stack)
+        yield ShardedContainer(spec, shards, stack)

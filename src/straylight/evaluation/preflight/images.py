@@ -1,30 +1,30 @@
-"""Images that hold nothing: a sign that they were read with a wrong window or as another format."""
+"""Check for uniform images: a sign of a wrong DICOM window or of a wrong file format."""
 
 from collections.abc import Iterator
 
 from straylight.data.images import ImageSet
-from straylight.evaluation.preflight.finding import Finding
+from straylight.evaluation.preflight.check_result import CheckResult
 
-CHUNK = 256  # images that are looked at together
-FEW = 0.01  # of the images: so many may show nothing, as black frames do
-SPARSE = 16  # of so many rows and columns, one is looked at first
+CHUNK = 256  # images that are checked together
+FEW = 0.01  # the share of images that may be uniform, such as black frames
+_STRIDE = 16  # one in so many rows and columns is checked first
 
 
-def check_images(images: ImageSet) -> Iterator[Finding]:
-    """Report the images of a cohort that are of one colour."""
-    even = sum(count_even(images, start) for start in range(0, len(images), CHUNK))
+def check_images(images: ImageSet) -> Iterator[CheckResult]:
+    """Check for images of a cohort that have one value in all pixels."""
+    even = sum(_count_uniform(images, start) for start in range(0, len(images), CHUNK))
     if even:
-        yield Finding(
+        yield CheckResult(
             "warning" if even > FEW * len(images) else "note",
             "images",
-            f"{even} of {len(images)} images have one value in all pixels, so they show nothing: see how "
-            "they are read (of DICOM, the window; of 16 bits, the range), or leave them out.",
+            f"{even} of {len(images)} images have one value in all pixels, so they show nothing: check how "
+            "they are read (the window of DICOM, the range of 16 bits), or leave them out.",
         )
 
 
-def count_even(images: ImageSet, start: int) -> int:
-    """Count the images of one colour in a chunk."""
+def _count_uniform(images: ImageSet, start: int) -> int:
+    """Count the uniform images in a chunk."""
     pixels = images.pixels_at(slice(start, start + CHUNK))
-    few = pixels[..., ::SPARSE, ::SPARSE]
+    few = pixels[..., ::_STRIDE, ::_STRIDE]
     candidates = pixels[(few == few[..., :1, :1]).flatten(1).all(1)]
     return int((candidates == candidates[..., :1, :1]).flatten(1).all(1).sum())

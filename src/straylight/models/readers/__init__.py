@@ -1,1 +1,1 @@
-"""Readers of model files, one file a kind."""
+"""Readers of model files, one module per format."""

@@ -1,4 +1,4 @@
-"""Networks of `keras.applications` with the weights (.h5) that the paper's repositories write.
+"""Read networks of `keras.applications` with the weights (.h5) that the paper's repositories write.
 
 Minagi, Hirano & Takemoto 2022 (https://github.com/kztakemoto/Natural_UAP, `run_Natural_UAP.py`): the
 network without its top, global average pooling, and a dense softmax; grey images repeated to RGB; images of
@@ -11,12 +11,13 @@ from typing import Any
 
 from torch import nn
 
+from straylight.core.conventions import LEVELS
 from straylight.core.errors import InputError, reason_of
-from straylight.core.tensors import LEVELS
 from straylight.data.images import RGB
-from straylight.models.readers.hdf5 import check_hdf5, layer_names
-from straylight.models.readers.keras import ChannelsLast, import_keras, quiet
-from straylight.models.readers.network import Brought, ModelOptions
+from straylight.models.options import ModelOptions
+from straylight.models.readers.hdf5 import check_hdf5, hdf5_layer_names
+from straylight.models.readers.keras import KerasNetwork, import_keras, suppress_keras_warnings
+from straylight.models.readers.network import LoadedNetwork
 
 KERAS = "keras:"
 ARCHITECTURES = {
@@ -28,46 +29,50 @@ ARCHITECTURES = {
     "vgg16": "VGG16",
     "vgg19": "VGG19",
 }
-SIDE = 299
-MIDDLE = 128 / LEVELS
+DEFAULT_SIDE = 299
+HALF_RANGE = 128 / LEVELS
 
 
-def read_application(spec: str, options: ModelOptions) -> Brought:
+def read_keras_application(spec: str, options: ModelOptions) -> LoadedNetwork:
     """Build ``keras:NAME`` and fill it from ``--weights FILE.h5``."""
     name, path = spec.removeprefix(KERAS), Path(options.weights)
     if name not in ARCHITECTURES:
-        raise InputError(f"{spec} is not known: keras: has {', '.join(ARCHITECTURES)}.")
+        raise InputError(f"{spec} is not known: give keras: and one of {', '.join(ARCHITECTURES)}.")
     if path.suffix.lower() not in (".h5", ".hdf5") or not options.classes:
         raise InputError(f"{spec} needs --weights FILE.h5 and --classes NAME NAME ...")
     if not path.is_file():
         raise InputError(f"{path} does not exist: give an existing .h5 file.")
     check_hdf5(str(path), path)
     keras = import_keras(spec)
-    size = options.size or SIDE
+    size = options.size or DEFAULT_SIDE
     try:
-        with quiet():
+        with suppress_keras_warnings():
             # In the repositories' grey models the network without its top is one layer.
-            nested = any(layer.startswith(name) for layer in layer_names(path))
-            model: Any = build(keras, name, size, len(options.classes), nested=nested)
+            nested = any(layer.startswith(name) for layer in hdf5_layer_names(path))
+            model: Any = _build_application(keras, name, size, len(options.classes), nested=nested)
             model.load_weights(path)
     except Exception as error:
-        # Keras raises kinds of all sorts.
+        # Keras raises exceptions of all types.
         raise InputError(
             f"{path} does not fit {spec} with {len(options.classes)} classes at {size} pixels "
             f"({reason_of(error)})."
         ) from error
-    return Brought(ChannelsLast(model), size=size, mean=(MIDDLE,) * RGB, std=(MIDDLE,) * RGB)
+    return LoadedNetwork(
+        KerasNetwork(model), size=size, mean=(HALF_RANGE,) * RGB, std=(HALF_RANGE,) * RGB
+    )
 
 
-def build(keras: ModuleType, name: str, size: int, n_classes: int, *, nested: bool) -> nn.Module:
+def _build_application(
+    keras: ModuleType, name: str, size: int, n_classes: int, *, nested: bool
+) -> nn.Module:
     """Build a network with random weights.
 
     Args:
         keras: The library.
         name: A key of `ARCHITECTURES`.
-        size: Side of its images.
-        n_classes: Outputs.
-        nested: Keep the network without its top as one layer.
+        size: Side of its images in pixels.
+        n_classes: Number of outputs.
+        nested: Make the network without its top one layer.
     """
     shape = (size, size, RGB)
     base = getattr(keras.applications, ARCHITECTURES[name])(

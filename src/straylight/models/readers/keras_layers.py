@@ -1,11 +1,11 @@
-"""What a Keras model may hold: layers of image classifiers, and arithmetic of tensors.
+"""Allow-list of what a Keras model may contain: layers of image classifiers and tensor arithmetic.
 
-None holds Python, other libraries' models, or the names of files.
+None of them contains Python code, other libraries' models or file names.
 """
 
 import re
 
-# Those that enlarge a training set: they change nothing when a model is asked.
+# Data augmentation: inactive outside training.
 AUGMENTATIONS = """
 RandomBrightness RandomContrast RandomCrop RandomErasing RandomFlip RandomRotation RandomShear
 RandomTranslation RandomZoom
@@ -23,7 +23,7 @@ SeparableConv2D Softmax SpatialDropout1D SpatialDropout2D SpectralNormalization
 Subtract TimeDistributed UnitNormalization UpSampling1D UpSampling2D ZeroPadding1D ZeroPadding2D
 """
 LAYERS = frozenset((AUGMENTATIONS + OTHERS).split())
-# As `x + y` in a functional model writes it.
+# Operations that `x + y` in a functional model is saved as.
 SUMS = """
 Abs Add Cast Clip Concatenate Divide Exp ExpandDims Gelu GetItem Log LogSoftmax Matmul Max Maximum
 Mean Min Minimum Multiply Negative Pad Power Relu Reshape Sigmoid Silu Softmax Sqrt Square Squeeze
@@ -31,7 +31,7 @@ Stack Subtract Sum Tanh Transpose TrueDivide
 """
 ARITHMETIC = frozenset(SUMS.split())
 MODELS = {"Functional", "Model", "Sequential", "DTypePolicy"}
-# Modules whose classes hold numbers alone.
+# Modules whose classes contain only numbers.
 MODULES = re.compile(
     r"keras\.(src\.)?(initializers|regularizers|constraints|dtype_policies)(\.\w+)*", re.ASCII
 )
@@ -42,8 +42,8 @@ SIMPLE = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}", re.ASCII)
 TENSORS = {"__keras_tensor__", "__tensor__", "__numpy__"}
 
 
-def is_listed(name: str, module: object, config: object) -> bool:
-    """Return whether a class or function is listed."""
+def is_allowed_keras_class(name: str, module: object, config: object) -> bool:
+    """Return whether a class or function is listed as harmless."""
     if name in TENSORS:
         return True
     if name == "function":

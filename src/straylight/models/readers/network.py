@@ -1,71 +1,29 @@
-"""What a reader gives back of a model, and what users say beside its file."""
+"""Types that readers share: loaded networks, program networks and the error for unsupported files."""
 
-from dataclasses import dataclass, field, replace
+import hashlib
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
-from straylight.core.errors import quoted
-from straylight.models.outputs import Kind
-from straylight.models.specification import plain_names, plain_numbers
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelOptions:
-    """What a classifier's file does not say of it.
-
-    Attributes:
-        weights: A safetensors file for timm:NAME and torchvision:NAME, an .h5 file for keras:NAME.
-        classes: Names of its outputs, in their order (of one output: the two classes, the second that
-            which it stands for).
-        size: Side of its images in pixels (0: what its library says).
-        grey: Its images are grey; a network of three channels gets them repeated.
-        mean: What it subtracts from images in [0, 1], one number for each of its channels (none: what
-            its library says).
-        std: What it divides by.
-        finding: Of a network that says several findings: the one to audit, or 'all': then its answer is
-            the strongest finding, or 'no finding'.
-        head: What its outputs are (auto: found out on a few images).
-    """
-
-    weights: str = ""
-    classes: tuple[str, ...] = ()
-    size: int = 0
-    grey: bool = False
-    mean: tuple[float, ...] = ()
-    std: tuple[float, ...] = ()
-    finding: str = ""
-    head: Kind | Literal["auto"] = "auto"
-
-    def plain(self) -> "ModelOptions":
-        """Return the same with tuples for lists, arrays and single values, as Python users write them.
-
-        Raises:
-            InputError: If a value is none of these.
-        """
-        return replace(
-            self,
-            weights=str(self.weights or ""),
-            classes=plain_names(self.classes),
-            mean=plain_numbers(self.mean, "mean"),
-            std=plain_numbers(self.std, "std"),
-        )
+from straylight.core.errors import quote_text
 
 
 @dataclass(frozen=True)
-class Brought:
-    """A network, and what its library or file says of it.
+class LoadedNetwork:
+    """A network as a reader returns it, with the settings that its library or file defines.
 
     Attributes:
-        network: Normalised images (N, C, H, W) to outputs (N, K).
-        architecture: Its name, as in a model card, if it can be built anew by it.
-        arguments: What its library builds it with.
-        size: Side of its images in pixels (0: not said).
-        mean, std: Its normalisation of images in [0, 1] (none: not said).
-        classes: Names of its outputs (none: not said).
-        notes: What its user should know of how it was read, a sentence each.
-        files: What was read from the disk beside the file or folder that was given, and its --weights.
+        network: Maps normalised images (N, C, H, W) to outputs (N, K).
+        architecture: Its name, as in a model card, if the network can be rebuilt from it.
+        arguments: Keyword arguments for the library's constructor.
+        size: Side of its images in pixels (0: unknown).
+        mean, std: Normalisation of images in [0, 1] (empty: unknown).
+        classes: Names of its outputs (empty: unknown).
+        notes: Notes for the user about how it was read, one sentence each.
+        files: Files that were read besides the given file or folder and its --weights.
     """
 
     network: nn.Module
@@ -79,8 +37,40 @@ class Brought:
     files: tuple[Path, ...] = ()
 
 
-def reason_of(error: BaseException) -> str:
-    """Return the first line of what a library says, or the kind of its error."""
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    kind = type(error).__name__
-    return f"{kind}: {quoted(lines[0].strip(), 200)}" if lines else kind
+class UnsupportedModelError(Exception):
+    """Why a model file is not read: the predicate of a sentence about the file."""
+
+
+class ProgramNetwork(nn.Module):
+    """A network whose file contains its program, with the program's digest.
+
+    Two programs with the same weights (or none: a frozen program has them as constants) are two networks.
+    The digest is a buffer, so that `Classifier.sha256` differs.
+
+    Args:
+        network: The network.
+        source: The program as bytes.
+    """
+
+    def __init__(self, network: nn.Module, source: bytes) -> None:
+        super().__init__()
+        self.network = network
+        digest = hashlib.sha256(source).digest()
+        self.register_buffer("program_sha256", torch.tensor(list(digest), dtype=torch.uint8))
+
+    def forward(self, images: Tensor) -> object:
+        return self.network(images)
+
+
+def non_float32_fault(network: nn.Module) -> str:
+    """Return what is wrong with weights that are not float32, as a predicate ("": all are)."""
+    for name, tensor in network.state_dict().items():
+        if not isinstance(tensor, Tensor) or tensor.is_quantized or tensor.is_complex():
+            return "is quantised or complex, so it has no gradients: give it in float32"
+        if tensor.is_floating_point() and tensor.dtype != torch.float32:
+            kind = str(tensor.dtype).removeprefix("torch.")
+            return (
+                f"has weights of type {kind} ({quote_text(name)}): give it in float32 (call "
+                "network.float() before the export)"
+            )
+    return ""

@@ -1,7 +1,7 @@
-"""Operators of torch that a classifier in evaluation mode needs: all others are refused in programs.
+"""Allow-list of torch operators for programs: those that a classifier in evaluation mode needs.
 
-Collected from the traced and scripted networks of torchvision and timm. None reads or writes a file,
-prints, draws random numbers, or makes more than its inputs and sizes say.
+Collected from the traced and scripted networks of torchvision and timm. None reads or writes files, prints,
+draws random numbers, or allocates more than its inputs and sizes imply.
 """
 
 # Layers.
@@ -20,7 +20,7 @@ _upsample_nearest_exact3d grid_sampler affine_grid_generator pixel_shuffle pixel
 channel_shuffle im2col col2im unfold pad constant_pad_nd reflection_pad2d replication_pad2d
 zero_pad2d one_hot
 """
-# What each number goes through.
+# Elementwise functions.
 POINTWISE = """
 relu relu6 leaky_relu elu celu selu gelu silu mish hardtanh hardswish hardsigmoid sigmoid
 log_sigmoid tanh softplus softsign prelu rrelu threshold abs neg exp expm1 log log1p log2 log10 sqrt
@@ -37,7 +37,7 @@ sum mean var std var_mean std_mean max min amax amin argmax argmin prod norm lin
 linalg_norm frobenius_norm logsumexp cumsum cumprod all any topk sort argsort median count_nonzero
 cosine_similarity
 """
-# Shapes and places.
+# Reshaping, joining and indexing.
 SHAPES = """
 view reshape view_as reshape_as flatten unflatten squeeze unsqueeze permute transpose t movedim
 swapaxes swapdims moveaxis numpy_T contiguous expand expand_as repeat repeat_interleave tile cat
@@ -48,13 +48,13 @@ index_put_ scatter scatter_add _unsafe_view _reshape_alias _unsafe_index _unsafe
 unsafe_split unsafe_chunk as_tensor lift_fresh_copy lift_fresh lift select_scatter slice_scatter
 view_copy permute_copy expand_copy pixel_shuffle nonzero
 """
-# Tensors of a size, and kinds of numbers.
+# Tensors of a given size, and type conversion.
 MAKERS = """
 zeros ones full zeros_like ones_like full_like new_zeros new_ones new_full arange linspace eye
 scalar_tensor tensor to _to_copy type_as float double int long bool cpu _autocast_to_full_precision
 _autocast_to_reduced_precision result_type
 """
-# Numbers, lists and texts of TorchScript.
+# Numbers, lists and strings of TorchScript.
 SCALARS = """
 size sym_size sym_numel sym_stride stride dim numel len __getitem__ _set_item append extend insert
 pop list Int Float Bool Scalar IntImplicit FloatImplicit ScalarImplicit item _local_scalar_dense
@@ -71,17 +71,17 @@ TupleConstruct TupleIndex TupleSlice TupleUnpack Uninitialized abs annotate data
 is_cuda is_meta is_mkldnn is_nested is_quantized is_sparse isinstance itemsize layout max min
 requires_grad shape tolist type unchecked_cast unchecked_unwrap_optional
 """
-# Of layers, numbers and makers: those that may give back what they were given.
+# Layers, elementwise functions and makers that may return their input itself.
 OTHERS = """
 dropout dropout2d feature_dropout alpha_dropout native_dropout to type_as float double int long bool
 cpu pad _autocast_to_full_precision _autocast_to_reduced_precision tensor max min unfold round
 __and__ __or__ __xor__ __not__
 """
-# Of shapes: those that give new memory.
+# Reshaping and joining that returns new memory.
 COPIES = """
 clone cat stack repeat index index_select gather roll flip _to_copy
 """
-# In branches for training of networks that are in evaluation mode: freezing leaves them out.
+# In training branches of networks in evaluation mode: freezing removes them.
 TRAINING = {
     *("bernoulli", "bernoulli_", "empty", "empty_like", "new_empty", "normal", "normal_"),
     *("rand", "rand_like", "randn", "randn_like", "uniform_"),
@@ -93,22 +93,24 @@ FRESH = frozenset(" ".join((LAYERS, POINTWISE, REDUCTIONS, MAKERS, COPIES)).spli
 )
 
 
-def allowed(kind: str) -> bool:
-    """Return whether a node of a graph only computes.
+def is_allowed_operator(kind: str) -> bool:
+    """Return whether a kind of graph node is listed.
 
-    >>> allowed("aten::relu_"), allowed("aten::save"), allowed("prim::Print"), allowed("aten::rand")
-    (True, False, False, False)
+    >>> [is_allowed_operator(f"aten::{name}") for name in ("relu_", "save", "rand")]
+    [True, False, False]
+    >>> is_allowed_operator("prim::Print")
+    False
     """
     space, _, name = kind.partition("::")
     known = name in ATEN or (name.endswith("_") and name[:-1] in ATEN)
     return known if space == "aten" else space == "prim" and name in PRIM
 
 
-def is_known(name: str) -> bool:
-    """Return whether an operator may stand in a program, if only in a branch for training."""
-    return allowed(f"aten::{name}") or name in TRAINING
+def is_known_operator(name: str) -> bool:
+    """Return whether an operator may occur in a program, at least in a training branch."""
+    return is_allowed_operator(f"aten::{name}") or name in TRAINING
 
 
-def is_fresh(name: str) -> bool:
-    """Return whether an operator of aten gives new memory."""
+def returns_new_memory(name: str) -> bool:
+    """Return whether an aten operator always returns new memory, never a view of its input."""
     return name in FRESH

@@ -1,4 +1,4 @@
-"""Fields of `config.json` that a classifier of `transformers` may have, with their types and sizes."""
+"""Allow-list of `config.json` fields of `transformers` classifiers, with their types and sizes."""
 
 from straylight.models.constructor_arguments import (
     ACTIVATION,
@@ -7,16 +7,16 @@ from straylight.models.constructor_arguments import (
     SIDE,
     SMALL,
     WIDTH,
-    Check,
-    counts,
-    flag,
-    number,
-    some,
-    whole,
-    word,
+    ValueCheck,
+    choice_of,
+    integer_between,
+    is_flag,
+    is_layer_count,
+    number_between,
+    scalar_or_list,
 )
 
-# Image classifiers that are built from these fields alone.
+# Image classifiers that are built from these fields only.
 TYPES = {
     *(
         "vit",
@@ -43,12 +43,13 @@ TYPES = {
         "segformer",
     ),
 }
-TINY, MODE = number(0, 10), word("default", "dw_bn", "avg", "linear")
-FIELDS: dict[str, Check] = {
+TINY, MODE = number_between(0, 10), choice_of("default", "dw_bn", "avg", "linear")
+FIELDS: dict[str, ValueCheck] = {
     **dict.fromkeys(
-        ("num_hidden_layers", "depths", "depth", "num_block_repeats", "n_attn_blocks"), counts
+        ("num_hidden_layers", "depths", "depth", "num_block_repeats", "n_attn_blocks"),
+        is_layer_count,
     ),
-    **dict.fromkeys(("num_encoder_blocks", "num_stages"), whole(1, 16)),
+    **dict.fromkeys(("num_encoder_blocks", "num_stages"), integer_between(1, 16)),
     **dict.fromkeys(
         ("hidden_size", "hidden_sizes", "intermediate_size", "embed_dim", "embedding_size"), WIDTH
     ),
@@ -60,9 +61,11 @@ FIELDS: dict[str, Check] = {
         ("pooler_output_size", "decoder_hidden_size", "aspp_out_channels", "key_dim"), WIDTH
     ),
     **dict.fromkeys(("auxiliary_channels", "vocab_size", "min_depth", "width_factor"), WIDTH),
-    **dict.fromkeys(("image_size", "patch_size", "patch_sizes"), some(whole(1, SIDE))),
-    "num_channels": whole(1, 16),
-    "num_register_tokens": whole(0, 64),
+    **dict.fromkeys(
+        ("image_size", "patch_size", "patch_sizes"), scalar_or_list(integer_between(1, SIDE))
+    ),
+    "num_channels": integer_between(1, 16),
+    "num_register_tokens": integer_between(0, 64),
     **dict.fromkeys(
         ("window_size", "pretrained_window_sizes", "encoder_stride", "output_stride"), SMALL
     ),
@@ -101,35 +104,40 @@ FIELDS: dict[str, Check] = {
         ("layer_norm_eps", "batch_norm_eps", "initializer_range", "layer_scale_init_value"), TINY
     ),
     **dict.fromkeys(("layerscale_value", "auxiliary_loss_weight"), TINY),
-    **dict.fromkeys(("qkv_bias", "cls_token"), some(flag)),
+    **dict.fromkeys(("qkv_bias", "cls_token"), scalar_or_list(is_flag)),
     **dict.fromkeys(
-        ("apply_layernorm", "reshape_hidden_states", "use_swiglu_ffn", "use_mask_token"), flag
-    ),
-    **dict.fromkeys(("downsample_in_first_stage", "downsample_in_bottleneck", "tf_padding"), flag),
-    **dict.fromkeys(
-        ("first_layer_is_expansion", "finegrained_output", "use_absolute_embeddings"), flag
+        ("apply_layernorm", "reshape_hidden_states", "use_swiglu_ffn", "use_mask_token"), is_flag
     ),
     **dict.fromkeys(
-        ("use_absolute_position_embeddings", "use_relative_position_bias", "use_mean_pooling"), flag
-    ),
-    **dict.fromkeys(("use_shared_relative_position_bias", "use_auxiliary_head", "add_fpn"), flag),
-    **dict.fromkeys(
-        ("auxiliary_concat_input", "use_conv_embed", "use_layerscale", "use_layer_scale"), flag
+        ("downsample_in_first_stage", "downsample_in_bottleneck", "tf_padding"), is_flag
     ),
     **dict.fromkeys(
-        ("use_post_layernorm", "use_post_layernorm_in_modulation", "normalize_modulator"), flag
+        ("first_layer_is_expansion", "finegrained_output", "use_absolute_embeddings"), is_flag
     ),
-    **dict.fromkeys(("embedding_dynamic_padding", "reshape_last_stage"), flag),
+    **dict.fromkeys(
+        ("use_absolute_position_embeddings", "use_relative_position_bias", "use_mean_pooling"),
+        is_flag,
+    ),
+    **dict.fromkeys(
+        ("use_shared_relative_position_bias", "use_auxiliary_head", "add_fpn"), is_flag
+    ),
+    **dict.fromkeys(
+        ("auxiliary_concat_input", "use_conv_embed", "use_layerscale", "use_layer_scale"), is_flag
+    ),
+    **dict.fromkeys(
+        ("use_post_layernorm", "use_post_layernorm_in_modulation", "normalize_modulator"), is_flag
+    ),
+    **dict.fromkeys(("embedding_dynamic_padding", "reshape_last_stage"), is_flag),
     **dict.fromkeys(("hidden_act", "pooler_act"), ACTIVATION),
-    "layer_type": word("basic", "bottleneck", "x", "y", "preactivation"),
-    "global_padding": word("SAME", "VALID", "same", "valid"),
-    "pooling_type": word("mean", "max"),
-    "qkv_projection_method": some(MODE),
+    "layer_type": choice_of("basic", "bottleneck", "x", "y", "preactivation"),
+    "global_padding": choice_of("SAME", "VALID", "same", "valid"),
+    "pooling_type": choice_of("mean", "max"),
+    "qkv_projection_method": scalar_or_list(MODE),
     "down_ops": lambda value: (
-        isinstance(value, list) and len(value) < 9 and all(map(is_step, value))
+        isinstance(value, list) and len(value) < 9 and all(map(is_levit_step, value))
     ),
 }
-# Fields that say nothing about the network: they are left out, or read elsewhere.
+# Fields that do not affect the network: they are ignored, or read elsewhere.
 METADATA = {
     *(
         "model_type",
@@ -167,13 +175,13 @@ METADATA = {
 }
 
 
-def is_step(value: object) -> bool:
-    """Return whether a value is a step between the stages of a LeViT: a word and numbers.
+def is_levit_step(value: object) -> bool:
+    """Return whether a value is a step between the stages of a LeViT: a word and five numbers.
 
     The step after the last stage is one empty word.
 
-    >>> is_step(["Subsample", 16, 8, 4, 2, 2]), is_step([""]), is_step(["Other", 16, 8, 4, 2, 2])
-    (True, True, False)
+    >>> [is_levit_step([word, 16, 8, 4, 2, 2]) for word in ("Subsample", "Other")], is_levit_step([""])
+    ([True, False], True)
     """
     if value == [""]:
         return True

@@ -1,7 +1,7 @@
-"""A trial of a program in a process of its own, with little time and memory, before it is used here.
+"""Try a program in a subprocess with limited time and memory before it is used in this process.
 
-The process is a fork of this one: it costs milliseconds, where a new one would import torch for seconds. It
-computes with one thread, as `torch.utils.data` has its workers do, and prints and writes nothing.
+The subprocess is a fork: that takes milliseconds, where a new process would import torch for seconds. It
+computes with one thread, like the workers of `torch.utils.data`, and prints and writes nothing.
 """
 
 import json
@@ -20,32 +20,31 @@ from torch import Tensor
 
 from straylight.core.errors import InputError, reason_of
 
-SECONDS, SECONDS_PER_BYTE = (
-    3,
-    0.2e-6,
-)  # of processor time; a ViT-L of 1.2 GB needs 12 s for 5 images
-MEMORY, TIMES = 2**30, 4  # bytes, and so many times the file
-PATIENCE = 10  # seconds on the clock for each of the processor, on a busy machine
-SAME = 1e-3  # of the largest answer: how far the same image may differ in another batch
-SAID = 2**16  # bytes of an answer
-AWAY = "export it to ONNX, or give python:MODULE:FUNCTION"
+# Processor time; a ViT-L of 1.2 GB needs 12 s for 5 images.
+SECONDS, SECONDS_PER_BYTE = 3, 0.2e-6
+MEMORY, MEMORY_PER_BYTE = 2**30, 4  # bytes, and bytes for each byte of the file
+PATIENCE = 10  # seconds of wall time for each second of processor time, on a busy machine
+BATCH_TOLERANCE = 1e-3  # of the largest output: how far the same image may differ in another batch
+ANSWER_BYTES = 2**16  # most bytes of the subprocess's answer
+EXPORT_HINT = "export it to ONNX, or give python:MODULE:FUNCTION"
 
 
-def try_apart(spec: str, work: Callable[[], str], size: int) -> None:
-    """Call a function in a process of its own.
+def try_in_subprocess(spec: str, work: Callable[[], str], size: int) -> None:
+    """Run a check in a subprocess.
 
     Args:
-        spec: What is tried, for messages.
-        work: Returns what is wrong, as the end of a sentence that begins with `spec` (nothing: fine).
-        size: Bytes of its file.
+        spec: The model, for messages.
+        work: Returns what is wrong, as the predicate of a sentence that begins with `spec` ("": nothing).
+        size: Size of the model file in bytes.
 
     Raises:
-        InputError: If something is wrong, it raises, crashes, or needs more time or memory than a network
-            of this size.
+        InputError: If something is wrong, or the check raises, crashes, or needs more time or memory than a
+            network of this size.
     """
     if not hasattr(os, "fork"):  # Windows
         raise InputError(
-            f"{spec} is a program, which is tried in a forked process, and this system has none: {AWAY}."
+            f"{spec} is a program, which must be tried in a forked process, but this system cannot fork: "
+            f"{EXPORT_HINT}."
         )
     seconds = int(SECONDS + SECONDS_PER_BYTE * size)
     reading, writing = os.pipe()
@@ -53,40 +52,42 @@ def try_apart(spec: str, work: Callable[[], str], size: int) -> None:
         warnings.simplefilter("ignore", DeprecationWarning)  # of forks beside threads
         child = os.fork()
     if child == 0:
-        _run(work, writing, seconds, MEMORY + TIMES * size)
+        _run_limited(work, writing, seconds, MEMORY + MEMORY_PER_BYTE * size)
     os.close(writing)
-    said, ended = _answer(reading, child, PATIENCE * (seconds + 1))
+    answer, ended = _read_answer(reading, child, PATIENCE * (seconds + 1))
     if ended in (signal.SIGXCPU, signal.SIGKILL):
-        raise InputError(f"{spec} does not return within {seconds} s, and is not read: {AWAY}.")
-    if ended or not said:
-        raise InputError(f"{spec} crashes torch, and is not read: {AWAY}.")
-    if wrong := json.loads(said):
-        raise InputError(f"{spec} {wrong}.")
+        raise InputError(
+            f"{spec} does not return within {seconds} s, and is not read: {EXPORT_HINT}."
+        )
+    if ended or not answer:
+        raise InputError(f"{spec} crashes torch, and is not read: {EXPORT_HINT}.")
+    if fault := json.loads(answer):
+        raise InputError(f"{spec} {fault}.")
 
 
-def _run(work: Callable[[], str], writing: int, seconds: int, memory: int) -> NoReturn:
-    """Call the function within limits, send what it returns, and end this process."""
+def _run_limited(work: Callable[[], str], writing: int, seconds: int, memory: int) -> NoReturn:
+    """Call the function within limits, send its result, and exit."""
     try:
         null = os.open(os.devnull, os.O_RDWR)
         for number in (0, 1, 2):
             os.dup2(null, number)
         torch.set_num_threads(1)
-        _limit(seconds, memory)
+        _set_limits(seconds, memory)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            wrong = work()
+            fault = work()
     except MemoryError:
-        wrong = "needs more memory than a network of its size, and is not read"
+        fault = "needs more memory than a network of its size, and is not read"
     except BaseException as error:
-        wrong = f"cannot be run ({reason_in(error)}): {AWAY}"
+        fault = f"cannot be run ({_torchscript_reason(error)}): {EXPORT_HINT}"
     finally:
         with suppress(BaseException):
-            os.write(writing, json.dumps(wrong).encode()[:SAID])
+            os.write(writing, json.dumps(fault).encode()[:ANSWER_BYTES])
         os._exit(0)
 
 
-def _limit(seconds: int, memory: int) -> None:
-    """Limit this process."""
+def _set_limits(seconds: int, memory: int) -> None:
+    """Set the processor time, memory and file size limits of this process."""
     used = 0
     with suppress(OSError, ValueError), open("/proc/self/statm", encoding="ascii") as stream:
         used = int(stream.read().split()[0]) * resource.getpagesize()
@@ -95,7 +96,7 @@ def _limit(seconds: int, memory: int) -> None:
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_FSIZE: 0,
     }
-    if used:  # Linux; elsewhere the limit is not kept
+    if used:  # Linux; elsewhere the limit is not enforced
         limits[resource.RLIMIT_AS] = used + memory
     for kind, value in limits.items():
         hard = resource.getrlimit(kind)[1]
@@ -105,13 +106,13 @@ def _limit(seconds: int, memory: int) -> None:
     signal.signal(signal.SIGXCPU, signal.SIG_DFL)
 
 
-def _answer(reading: int, child: int, seconds: int) -> tuple[bytes, int]:
-    """Return what a process sent, and the signal that ended it."""
-    end, said = time.monotonic() + seconds, b""
+def _read_answer(reading: int, child: int, seconds: int) -> tuple[bytes, int]:
+    """Return the answer of a subprocess, and the signal that ended it."""
+    end, answer = time.monotonic() + seconds, b""
     try:
         while select.select([reading], [], [], max(0, end - time.monotonic()))[0]:
-            part = os.read(reading, SAID)
-            said += part
+            part = os.read(reading, ANSWER_BYTES)
+            answer += part
             if not part:
                 break
         else:
@@ -122,50 +123,53 @@ def _answer(reading: int, child: int, seconds: int) -> tuple[bytes, int]:
     finally:
         os.close(reading)
         ended = os.waitpid(child, 0)[1]
-    return said, ended & 0x7F
+    return answer, ended & 0x7F
 
 
-def reason_in(error: BaseException) -> str:
-    """Return the reason of an error; TorchScript's stands at the end of a traceback of its own."""
+def _torchscript_reason(error: BaseException) -> str:
+    """Return the reason of an error; TorchScript's is at the end of its own traceback."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     named = [line for line in lines if line.startswith("RuntimeError: ")]
     return reason_of(RuntimeError(named[-1].removeprefix("RuntimeError: ")) if named else error)
 
 
-def wrong_answers(network: Callable[[Tensor], object], shape: tuple[int, int, int]) -> str:
-    """Ask a network twice, and for one image alone; return what is wrong with its answers."""
+def answer_fault(network: Callable[[Tensor], object], shape: tuple[int, int, int]) -> str:
+    """Run a network twice, and on one image alone; return what is wrong with its outputs ("": nothing)."""
     images = torch.rand(2, *shape, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         try:
-            first = _tensors(network(images.clone()))
-            again = _tensors(network(images.clone()))
-            alone = _tensors(network(images[1:].clone()))
+            first = _list_tensors(network(images.clone()))
+            again = _list_tensors(network(images.clone()))
+            alone = _list_tensors(network(images[1:].clone()))
         except MemoryError:
             raise
         except Exception as error:
-            return f"cannot take images of shape {shape}: {reason_in(error)}"
-    if len(first) != len(again) or not all(map(_equal, first, again)):
-        return f"changes its answers when it is asked again, and is not read: {AWAY}"
+            return f"cannot take images of shape {shape}: {_torchscript_reason(error)}"
+    if len(first) != len(again) or not all(map(_equal_tensors, first, again)):
+        return f"gives other outputs when it is run again, and is not read: {EXPORT_HINT}"
     for batch, one in zip(first, alone, strict=False):
         if batch.ndim != 2 or one.shape != batch[1:].shape or not batch.is_floating_point():
             continue
-        near = SAME * max(1.0, float(batch.abs().nan_to_num(0, 0, 0).max()))
+        near = BATCH_TOLERANCE * max(1.0, float(batch.abs().nan_to_num(0, 0, 0).max()))
         if not torch.allclose(one, batch[1:], rtol=0, atol=near, equal_nan=True):
-            return f"answers otherwise for the same image in another batch, and is not read: {AWAY}"
+            return (
+                "gives other outputs for the same image in another batch, and is not read: "
+                f"{EXPORT_HINT}"
+            )
     return ""
 
 
-def _tensors(outputs: object) -> list[Tensor]:
-    """List the tensors of outputs of any structure."""
+def _list_tensors(outputs: object) -> list[Tensor]:
+    """Return the tensors in outputs of any structure."""
     if isinstance(outputs, Tensor):
         return [outputs]
     if isinstance(outputs, dict):
-        return _tensors(list(outputs.values()))
+        return _list_tensors(list(outputs.values()))
     inner = outputs if isinstance(outputs, list | tuple) else ()
-    return [tensor for output in inner for tensor in _tensors(output)]
+    return [tensor for output in inner for tensor in _list_tensors(output)]
 
 
-def _equal(one: Tensor, other: Tensor) -> bool:
+def _equal_tensors(one: Tensor, other: Tensor) -> bool:
     """Return whether two tensors are equal, NaN with NaN."""
     if one.shape != other.shape or one.dtype != other.dtype:
         return False

@@ -1,29 +1,27 @@
-"""A study's file, read and checked: every audit that it calls for, with its training."""
+"""The grid of a study: its file, checked, and every audit that it specifies, with its training."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from straylight.attacks.adaptation.adapt import Adaptation
-from straylight.attacks.methods import parse_method
+from straylight.attacks.method import Method
 from straylight.audit.plan import Plan
 from straylight.audit.schema import Json
-from straylight.cohort.reading import Reading
-from straylight.core.errors import InputError, listed, quoted
+from straylight.cohort.manifest import Reading
+from straylight.core.conventions import LEVELS, Shape
+from straylight.core.errors import InputError, join_names, quote_text
 from straylight.core.settings import parse_settings
-from straylight.core.tensors import LEVELS, Shape
-from straylight.models.load import ModelOptions
+from straylight.models.options import ModelOptions
 from straylight.study.config.cost import Throughput
-from straylight.study.config.matrix import AXES, MOST, count, expand
-from straylight.study.config.schema import check, made
-from straylight.study.config.toml import Document, Place
-from straylight.training.presets import preset
-from straylight.training.recipe import Recipe
+from straylight.study.config.matrix import AXES, MOST_AUDITS, count_combinations, expand_matrix
+from straylight.study.config.schema import check_document, make_record, shared_plan_settings
+from straylight.study.config.toml import Place, TomlDocument
+from straylight.training.recipe import Recipe, preset_settings
 
 
 @dataclass(frozen=True, kw_only=True)
-class CohortEntry:
-    """Medical images as the file names them; see `schema`. Counts are for the estimate only."""
+class CohortSpec:
+    """Medical images as specified in the file. `n_test` and `n_train` are for the cost estimate only."""
 
     test: str
     classes: tuple[str, ...]
@@ -37,8 +35,8 @@ class CohortEntry:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelEntry:
-    """A network as the file names it: trained here at `size`, or brought as `model`."""
+class ModelSpec:
+    """A network as specified in the file: trained by the study at `size`, or loaded from `model`."""
 
     size: int = 0
     model: str = ""
@@ -47,21 +45,21 @@ class ModelEntry:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
+class AuditSpec:
     """One audit of the grid.
 
     Attributes:
-        place: Where the file calls for it.
+        place: The place in the file that specifies it.
         labels: The names and values of its axes.
-        recipe: How its classifier is trained (None: it is brought).
-        photographs: How many.
-        public: Weights of the public network, for attacks of T2.
+        recipe: How its classifier is trained (None: it is loaded).
+        photographs: The number of photographs.
+        public: Weights of the public network, for T2 attacks.
     """
 
     place: Place
     labels: Json
-    cohort: CohortEntry
-    model: ModelEntry
+    cohort: CohortSpec
+    model: ModelSpec
     recipe: Recipe | None
     natural: str
     photographs: int
@@ -70,7 +68,7 @@ class Entry:
 
     @property
     def shape(self) -> Shape:
-        """Of the images of a classifier that is trained here."""
+        """The shape of the images of a classifier that the study trains."""
         return (1 if self.cohort.grey else 3, self.model.size, self.model.size)
 
 
@@ -81,135 +79,134 @@ class Grid:
         InputError: If something in it is wrong; the message names the line.
     """
 
-    def __init__(self, document: Document) -> None:
-        check(document)
+    def __init__(self, document: TomlDocument) -> None:
+        check_document(document)
         self.document, data = document, document.data
         self.title: str = data.get("title", document.path.stem)
         self.threads: int = data.get("threads", 1)
         self.gpus = float(data.get("gpus", 0))
-        self.cohorts = {name: self._cohort(name, found) for name, found in data["cohorts"].items()}
-        self.models = {name: self._model(name, found) for name, found in data["models"].items()}
+        self.cohorts = {name: self._cohort(name, given) for name, given in data["cohorts"].items()}
+        self.models = {name: self._model(name, given) for name, given in data["models"].items()}
         self.entries = list(self._entries(data["audits"]))
 
-    def _entries(self, matrices: list[Json]) -> Iterator[Entry]:
-        """Make all audits, having counted them first."""
+    def _entries(self, matrices: list[Json]) -> Iterator[AuditSpec]:
+        """Yield all audits; their number is checked first."""
         expected = 0
         for number, matrix in enumerate(matrices):
-            expected += count(matrix)
+            expected += count_combinations(matrix)
             with self.document.at(("audits", number)):
-                if expected > MOST:
+                if expected > MOST_AUDITS:
                     raise InputError(
-                        f"up to here the study has {expected:,} audits, and it may have {MOST:,}"
+                        f"up to here the study has {expected:,} audits: the most are {MOST_AUDITS:,}"
                     )
         for number, matrix in enumerate(matrices):
             with self.document.at(("audits", number)):
-                combinations = expand(matrix)
+                combinations = expand_matrix(matrix)
             for combination in combinations:
                 yield self._entry(combination, ("audits", number))
 
-    def _cohort(self, name: str, found: Json) -> CohortEntry:
+    def _cohort(self, name: str, given: Json) -> CohortSpec:
         place: Place = ("cohorts", name)
-        fields = {key: value for key, value in found.items() if key != "training"}
+        fields = {key: value for key, value in given.items() if key != "training"}
         with self.document.at((*place, "reading")):
-            fields["reading"] = parse_settings(Reading, "reading", found.get("reading", ""))
-        fields |= {key: tuple(found.get(key, ())) for key in ("classes", "targets")}
+            fields["reading"] = parse_settings(Reading, "reading", given.get("reading", ""))
+        fields |= {key: tuple(given.get(key, ())) for key in ("classes", "targets")}
         for target in fields["targets"]:
             if target not in fields["classes"]:
                 raise self.document.fault(
-                    (*place, "targets"), f"{quoted(target)!r} is none of the classes"
+                    (*place, "targets"), f"{quote_text(target)!r} is not one of the classes"
                 )
-        return CohortEntry(**fields)
+        return CohortSpec(**fields)
 
-    def _model(self, name: str, found: Json) -> ModelEntry:
-        if ("size" in found) == ("model" in found):
+    def _model(self, name: str, given: Json) -> ModelSpec:
+        if ("size" in given) == ("model" in given):
             raise self.document.fault(
-                ("models", name), "give either size (it is trained here) or model (it is brought)"
+                ("models", name), "give either size (the study trains it) or model (it is loaded)"
             )
-        stated = found.get("throughput")
-        return ModelEntry(
-            size=found.get("size", 0),
-            model=found.get("model", ""),
-            options=made(ModelOptions, found.get("options", {})),
-            throughput=None if stated is None else made(Throughput, stated),
+        stated = given.get("throughput")
+        return ModelSpec(
+            size=given.get("size", 0),
+            model=given.get("model", ""),
+            options=make_record(ModelOptions, given.get("options", {})),
+            throughput=None if stated is None else make_record(Throughput, stated),
         )
 
-    def _entry(self, found: Json, place: Place) -> Entry:
-        cohort = self._named("cohorts", found["cohort"], place, self.cohorts)
-        model = self._named("models", found["model"], place, self.models)
-        source = self._named("sources", found["source"], place, self.document.data["sources"])
+    def _entry(self, given: Json, place: Place) -> AuditSpec:
+        cohort = self._named("cohorts", given["cohort"], place, self.cohorts)
+        model = self._named("models", given["model"], place, self.models)
+        source = self._named("sources", given["source"], place, self.document.data["sources"])
         with self.document.at(place):
-            plan = make_plan(found, cohort)
-            if "medical" in {method.source for method in plan.untargeted} and not cohort.train:
+            plan = _make_plan(given, cohort)
+            sources = {method.source for method in (*plan.untargeted, *plan.targeted)}
+            if "medical" in sources and not cohort.train:
                 raise InputError(
-                    f"a method learns on medical images: give {found['cohort']} a train."
+                    f"a method learns on medical images: give {given['cohort']} a train."
                 )
-        said = {"norm": plan.norm, "seed": plan.seed} | found
-        return Entry(
+        settings = {"norm": plan.norm, "seed": plan.seed} | given
+        return AuditSpec(
             place=place,
-            labels={key: said[key] for key in AXES if key in said},
+            labels={key: settings[key] for key in AXES if key in settings},
             cohort=cohort,
             model=model,
-            recipe=None if model.model else self._recipe(found, place),
+            recipe=None if model.model else self._recipe(given, place),
             natural=source["natural"],
-            photographs=found["photographs"],
+            photographs=given["photographs"],
             plan=plan,
-            public=found.get("public", ""),
+            public=given.get("public", ""),
         )
 
     def _named(self, kind: str, name: str, place: Place, known: dict[str, Any]) -> Any:  # noqa: ANN401
         if name not in known:
             raise self.document.fault(
                 (*place, kind.removesuffix("s")),
-                f"there is no [{kind}.{quoted(name)}]: it has {listed(known)}",
+                f"there is no [{kind}.{quote_text(name)}]: the file has {join_names(known)}",
             )
         return known[name]
 
-    def _recipe(self, found: Json, place: Place) -> Recipe:
-        """Merge the settings of training: general, of the model, the cohort, the initialisation."""
+    def _recipe(self, given: Json, place: Place) -> Recipe:
+        """Merge the training settings: general, then of the model, the cohort and the initialisation."""
         data = self.document.data
         general = data.get("training", {})
         with self.document.at(("training", "recipe")):
-            settings = preset(general.get("recipe", ""))
+            settings = preset_settings(general.get("recipe", ""))
         settings |= {key: value for key, value in general.items() if key != "recipe"}
-        settings |= data["models"][found["model"]].get("training", {})
-        settings |= data["cohorts"][found["cohort"]].get("training", {})
-        if "initialisation" in found:
+        settings |= data["models"][given["model"]].get("training", {})
+        settings |= data["cohorts"][given["cohort"]].get("training", {})
+        if "initialisation" in given:
             known = data.get("initialisations", {})
-            chosen = self._named("initialisations", found["initialisation"], place, known)
+            chosen = self._named("initialisations", given["initialisation"], place, known)
             settings |= chosen.get("training", {})
-        if "training_seed" in found:
-            settings["seed"] = found["training_seed"]
+        if "training_seed" in given:
+            settings["seed"] = given["training_seed"]
         if "backbone" not in settings:
-            raise self.document.fault(("models", found["model"]), "its training has no backbone")
-        if not data["cohorts"][found["cohort"]].get("train"):
+            raise self.document.fault(("models", given["model"]), "its training has no backbone")
+        if not data["cohorts"][given["cohort"]].get("train"):
             raise self.document.fault(
-                ("cohorts", found["cohort"]), f"{found['model']} is trained on it: give it a train"
+                ("cohorts", given["cohort"]), f"{given['model']} is trained on it: give it a train"
             )
-        with self.document.at(("models", found["model"])):
-            return made(Recipe, settings)
+        with self.document.at(("models", given["model"])):
+            return make_record(Recipe, settings)
 
 
-def make_plan(found: Json, cohort: CohortEntry) -> Plan:
-    """Turn the settings of an audit into a plan."""
-    wanted = found.get("targets", "none")
+def _make_plan(given: Json, cohort: CohortSpec) -> Plan:
+    """Build the plan of an audit from its settings."""
+    wanted = given.get("targets", "none")
     named = {"none": (), "cohort": cohort.targets, "all": cohort.classes}
     targets = named[wanted] if isinstance(wanted, str) else tuple(wanted)
     for target in targets:
         if target not in cohort.classes:
             raise InputError(
-                f"the target {quoted(target)!r} is none of the classes {listed(cohort.classes)}"
+                f"the target {quote_text(target)!r} is not one of the classes {join_names(cohort.classes)}"
             )
-    targeted = tuple(map(parse_method, found.get("targeted_methods", ())))
-    levels = found.get("eps_levels")
-    return Plan(
-        norm=found.get("norm", "l2"),
-        zeta=None if "zeta" not in found else float(found["zeta"]),
-        eps=None if levels is None else levels / LEVELS,
-        methods=tuple(map(parse_method, found["methods"])),
-        targets=targets,
-        targeted_methods=targeted or None,
-        adaptation=made(Adaptation, found.get("adaptation", {})),
-        control_seeds=found.get("control_seeds", 3),
-        curve=found.get("curve", 0),
-        seed=found.get("seed", 0),
-    )
+    targeted = tuple(map(Method.parse, given.get("targeted_methods", ())))
+    levels = given.get("eps_levels")
+    as_given = ("norm", "seed", *shared_plan_settings())
+    settings = {key: given[key] for key in as_given if key in given}
+    settings |= {
+        "zeta": None if "zeta" not in given else float(given["zeta"]),
+        "eps": None if levels is None else levels / LEVELS,
+        "methods": tuple(map(Method.parse, given["methods"])),
+        "targets": targets,
+        "targeted_methods": targeted or None,
+    }
+    return make_record(Plan, settings)

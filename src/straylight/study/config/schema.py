@@ -1,6 +1,6 @@
-"""What a study's file may hold, as a JSON Schema, and its faults in plain words."""
+"""The JSON Schema of a study's file, derived from the dataclasses that it fills; errors in words."""
 
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -8,25 +8,32 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 import jsonschema
 from jsonschema.exceptions import best_match
 
-from straylight.attacks.adaptation.adapt import Adaptation
+from straylight.audit.plan import Plan
 from straylight.audit.schema import Json
-from straylight.models.load import ModelOptions
+from straylight.models.options import ModelOptions
 from straylight.study.config.cost import Throughput
-from straylight.study.config.toml import Document, Place
+from straylight.study.config.matrix import AXES
+from straylight.study.config.toml import Place, TomlDocument
 from straylight.training.recipe import Recipe
 
-T = TypeVar("T")
+Record = TypeVar("Record")
 TEXT: Json = {"type": "string", "minLength": 1}
 TEXTS: Json = {"type": "array", "items": TEXT, "minItems": 1}
 FLAG: Json = {"type": "boolean"}
 COUNT: Json = {"type": "integer", "minimum": 0}
 SIZE: Json = {"type": "integer", "minimum": 1}
 POSITIVE: Json = {"type": "number", "exclusiveMinimum": 0}
-NAMES = {str: {"type": "string"}, int: {"type": "integer"}, float: {"type": "number"}, bool: FLAG}
+FORMS: dict[type, Json] = {
+    str: {"type": "string"},
+    int: {"type": "integer"},
+    float: {"type": "number"},
+    bool: FLAG,
+    dict: {"type": "object"},
+}
 
 
-def table(*required: str, **keys: Json) -> Json:
-    """Describe a table with these keys and no others."""
+def _table_schema(*required: str, **keys: Json) -> Json:
+    """Return the schema of a table with these keys and no others."""
     return {
         "type": "object",
         "properties": keys,
@@ -35,125 +42,136 @@ def table(*required: str, **keys: Json) -> Json:
     }
 
 
-def either(one: Json, several: Json) -> Json:
-    """Describe a list or something else, so that a fault is told of the one that was given."""
+def _list_or_value_schema(one: Json, several: Json) -> Json:
+    """Return the schema of a list or another value; an error names only the one that was given."""
     return {"if": {"type": "array"}, "then": several, "else": one}
 
 
-def axis(value: Json) -> Json:
-    """Describe one value, or a list of them that a product is made over."""
-    return either(value, {"type": "array", "items": value, "minItems": 1, "uniqueItems": True})
+def _axis_schema(value: Json) -> Json:
+    """Return the schema of an axis: a value, or a list of values to combine."""
+    return _list_or_value_schema(
+        value, {"type": "array", "items": value, "minItems": 1, "uniqueItems": True}
+    )
 
 
-def of_type(hint: Any) -> Json:  # noqa: ANN401
-    """Describe a field by its annotation; what is not known here is left to the field's own check."""
+def _type_schema(hint: Any) -> Json:  # noqa: ANN401
+    """Return the schema of an annotation; other types are left to the check of the dataclass."""
     origin, arguments = get_origin(hint), get_args(hint)
-    if hint in NAMES:
-        return NAMES[hint]
+    if (origin or hint) in FORMS:
+        return FORMS[origin or hint]
     if origin is Literal:
         return {"enum": list(arguments)}
     if origin is tuple:
-        return {"type": "array", "items": of_type(arguments[0])}
-    if origin is dict:
-        return {"type": "object"}
+        return {"type": "array", "items": _type_schema(arguments[0])}
+    if isinstance(hint, type) and is_dataclass(hint):
+        return _fields_schema(hint)
     if origin in (Union, UnionType):
-        return {"anyOf": [of_type(item) for item in arguments if item is not type(None)]}
+        return {"anyOf": [_type_schema(item) for item in arguments if item is not type(None)]}
     return {}
 
 
-def of_fields(make: type, **more: Json) -> Json:
-    """Describe a table whose keys are fields of a dataclass, none of them required."""
+def _fields_schema(make: type, **more: Json) -> Json:
+    """Return the schema of a table whose keys are the fields of a dataclass, all optional."""
     hints = get_type_hints(make)
-    return table(**{item.name: of_type(hints[item.name]) for item in fields(make)}, **more)
+    return _table_schema(
+        **{item.name: _type_schema(hints[item.name]) for item in fields(make)}, **more
+    )
 
 
-def all_fields(make: type) -> Json:
-    """Describe a table of a dataclass whose fields without a default are required."""
+def _required_fields_schema(make: type) -> Json:
+    """Return the schema of a table of a dataclass; fields without a default are required."""
     required = [item.name for item in fields(make) if item.default is MISSING]
-    return of_fields(make) | {"required": required}
+    return _fields_schema(make) | {"required": required}
 
 
-def made(make: type[T], values: Json) -> T:
-    """Make a dataclass of a table that follows `of_fields`: lists become tuples, 1 becomes 1.0."""
+def make_record(make: type[Record], values: Json) -> Record:
+    """Construct a dataclass from a valid table: lists become tuples, and 1 becomes 1.0 for a float."""
     hints = get_type_hints(make)
-    return make(**{name: as_hinted(value, hints[name]) for name, value in values.items()})
+    return make(**{name: _convert_value(value, hints[name]) for name, value in values.items()})
 
 
-def as_hinted(value: Any, hint: Any) -> Any:  # noqa: ANN401
-    """Return a value in the type that a field has."""
+def _convert_value(value: Any, hint: Any) -> Any:  # noqa: ANN401
+    """Convert a value to the type of a field."""
     if isinstance(value, list):
         kind = (get_args(hint) or (None,))[0]
-        return tuple(as_hinted(item, kind) for item in value)
+        return tuple(_convert_value(item, kind) for item in value)
+    if isinstance(value, dict) and isinstance(hint, type) and is_dataclass(hint):
+        return make_record(hint, value)
     return float(value) if hint is float else value
 
 
-def audits() -> Json:
-    """Describe one matrix of audits: axes first, then what all of its audits share."""
+@cache
+def shared_plan_settings() -> Json:
+    """Return the schemas of the settings of a plan that are neither axes nor written in another way."""
+    written_otherwise = {*AXES, "eps", "methods", "targets", "targeted_methods"}
+    properties = _fields_schema(Plan)["properties"]
+    return {name: form for name, form in properties.items() if name not in written_otherwise}
+
+
+def _audits_schema() -> Json:
+    """Return the schema of one matrix of audits: its axes, then the settings that all audits share."""
     keys: Json = {
-        "cohort": axis(TEXT),
-        "model": axis(TEXT),
-        "initialisation": axis(TEXT),
-        "source": axis(TEXT),
-        "photographs": axis(SIZE),
-        "norm": axis({"enum": ["l2", "linf"]}),
-        "zeta": axis(POSITIVE),
-        "eps_levels": axis(POSITIVE),
-        "seed": axis(COUNT),
-        "training_seed": axis(COUNT),
+        "cohort": _axis_schema(TEXT),
+        "model": _axis_schema(TEXT),
+        "initialisation": _axis_schema(TEXT),
+        "source": _axis_schema(TEXT),
+        "photographs": _axis_schema(SIZE),
+        "norm": _axis_schema({"enum": ["l2", "linf"]}),
+        "zeta": _axis_schema(POSITIVE),
+        "eps_levels": _axis_schema(POSITIVE),
+        "seed": _axis_schema(COUNT),
+        "training_seed": _axis_schema(COUNT),
         "methods": TEXTS,
-        "targets": either({"enum": ["all", "cohort", "none"]}, TEXTS),
+        "targets": _list_or_value_schema({"enum": ["all", "cohort", "none"]}, TEXTS),
         "targeted_methods": TEXTS,
-        "adaptation": of_fields(Adaptation),
-        "control_seeds": SIZE,
-        "curve": COUNT,
         "public": TEXT,
-    }
-    several: Json = {"type": "array", "items": table(**keys)}
+    } | shared_plan_settings()
+    several: Json = {"type": "array", "items": _table_schema(**keys)}
     whole = keys | {"include": several, "exclude": several}
-    return table("cohort", "model", "source", "photographs", "methods", **whole)
+    return _table_schema("cohort", "model", "source", "photographs", "methods", **whole)
 
 
 @cache
-def study_schema() -> Json:
+def _study_schema() -> Json:
     """Return the schema of a study's file."""
-    recipe = of_fields(Recipe)
+    recipe = _fields_schema(Recipe)
     named: Json = {"type": "object", "minProperties": 1}
-    cohort = table(
+    cohort = _table_schema(
         *("test", "classes"),
         test=TEXT, train=TEXT, classes=TEXTS, targets=TEXTS, grey=FLAG, reading=TEXT, note=TEXT,
         n_test=SIZE, n_train=SIZE, training=recipe,
     )  # fmt: skip
-    model = table(
+    model = _table_schema(
         size=SIZE,
         training=recipe,
         model=TEXT,
-        options=of_fields(ModelOptions),
-        throughput=all_fields(Throughput),
+        options=_fields_schema(ModelOptions),
+        throughput=_required_fields_schema(Throughput),
     )
-    return table(
+    return _table_schema(
         *("cohorts", "models", "sources", "audits"),
         title=TEXT,
         threads=SIZE,
         gpus={"type": "number", "minimum": 0},
         variables={"type": "object", "additionalProperties": {"type": "string"}},
-        training=of_fields(Recipe, recipe=TEXT),
+        training=_fields_schema(Recipe, recipe=TEXT),
         cohorts=named | {"additionalProperties": cohort},
         models=named | {"additionalProperties": model},
-        initialisations=named | {"additionalProperties": table(training=recipe)},
-        sources=named | {"additionalProperties": table("natural", natural=TEXT)},
-        audits={"type": "array", "minItems": 1, "items": audits()},
+        initialisations=named | {"additionalProperties": _table_schema(training=recipe)},
+        sources=named | {"additionalProperties": _table_schema("natural", natural=TEXT)},
+        audits={"type": "array", "minItems": 1, "items": _audits_schema()},
     )
 
 
-def check(document: Document) -> None:
+def check_document(document: TomlDocument) -> None:
     """Check that a study's file follows the schema.
 
     Raises:
-        InputError: If not; the message names the line.
+        InputError: If it does not; the message names the line.
     """
     make: Any = jsonschema.validators.extend
-    whole = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine("integer", is_whole)
-    validator = make(jsonschema.Draft202012Validator, type_checker=whole)(study_schema())
+    whole = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer)
+    validator = make(jsonschema.Draft202012Validator, type_checker=whole)(_study_schema())
     error: Any = best_match(validator.iter_errors(document.data))
     if error is None:
         return
@@ -161,17 +179,17 @@ def check(document: Document) -> None:
     if error.validator == "additionalProperties":
         known = error.schema["properties"]
         place = (*place, next(key for key in error.instance if key not in known))
-        raise document.fault(place, f"there is no such key: known here are {', '.join(known)}")
-    raise document.fault(place, in_words(error))
+        raise document.fault(place, f"there is no such key: the keys here are {', '.join(known)}")
+    raise document.fault(place, _describe_error(error))
 
 
-def is_whole(_: object, value: object) -> bool:
-    """Return whether a value is a whole number and written as one."""
+def _is_integer(_: object, value: object) -> bool:
+    """Return whether a value is a whole number that is written as one."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def in_words(error: Any) -> str:  # noqa: ANN401
-    """Say what is wrong with a value."""
+def _describe_error(error: Any) -> str:  # noqa: ANN401
+    """Describe an error of a value in words."""
     value, wanted = error.instance, error.validator_value
     if error.validator == "required":
         return f"it lacks {', '.join(name for name in wanted if name not in value)}"

@@ -1,4 +1,4 @@
-"""A TOML file whose faults are told with their line."""
+"""A TOML file whose errors name their line."""
 
 import re
 import tomllib
@@ -11,35 +11,35 @@ from string import Template
 from typing import Any
 
 from straylight.core.bounded_read import read_bounded
-from straylight.core.errors import InputError, quoted, reason_of
+from straylight.core.errors import InputError, quote_text, reason_of
 
 LARGEST = 2**19  # bytes of a study's file
 LONGEST = 4096  # characters of a text, or items of a list or a table
 LARGEST_NUMBER = 2**53
 DEEPEST = 12
 DOTTED = re.compile(r"""[\w"'-]++(?:\s*+\.\s*+[\w"'-]++)*+""")
-MOST_PARTS = 64  # with dots between them
+MOST_PARTS = 64  # of a dotted key
 LONGEST_MESSAGE = 240
-EFFORT = 2**20  # characters that are parsed to find where statements end
-Place = tuple[str | int, ...]  # the keys, and the numbers in arrays, that lead to a value
+EFFORT = 2**20  # characters to parse in order to find where statements end
+Place = tuple[str | int, ...]  # the path to a value: keys, and numbers in arrays
 
 
-class Document:
-    """A TOML file with ``${NAME}`` in its texts filled in from its table ``variables``.
+class TomlDocument:
+    """A TOML file in whose texts ``${NAME}`` is replaced by the entry of its table ``variables``.
 
     Args:
         path: The file.
-        variables: Values in the place of the file's own.
+        variables: Values that replace those of the file.
 
     Raises:
-        InputError: If it cannot be read, is no TOML, or names a variable that it does not have.
+        InputError: If it cannot be read, is not TOML, or if a variable is unknown.
     """
 
     def __init__(self, path: Path, variables: Mapping[str, str] | None = None) -> None:
         self.path = path
         try:
             self.text = read_bounded(path, LARGEST).decode("utf-8")
-            check_keys(self.text)
+            _check_key_parts(self.text)
             self.raw = tomllib.loads(self.text)
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(
@@ -47,17 +47,17 @@ class Document:
             ) from error
         except RecursionError:
             raise InputError(
-                f"{path} is nested too deeply: a study has {DEEPEST} levels."
+                f"{path} is nested too deeply: a study has at most {DEEPEST} levels."
             ) from None
-        except ValueError as error:  # of TOML, or of a number with too many digits
+        except ValueError as error:  # not TOML, or a number with too many digits
             raise InputError(f"{path} is not TOML: {reason_of(error)}.") from error
-        found = self.raw.get("variables", {})
-        own = found if isinstance(found, dict) else {}
+        table = self.raw.get("variables", {})
+        own = table if isinstance(table, dict) else {}
         for name in variables or {}:
             if name not in own:
                 known = ", ".join(own) or "none"
                 raise InputError(
-                    f"{path} has no variable '{quoted(name)}' to set: it has {quoted(known)}."
+                    f"{path} has no variable '{quote_text(name)}' to set: it has {quote_text(known)}."
                 )
         self.variables = own | dict(variables or {})
         self.data: dict[str, Any] = {
@@ -91,66 +91,66 @@ class Document:
             raise self.fault(place, "a $ that begins no ${NAME} is written $$") from None
 
     def line(self, place: Place) -> int:
-        """Return the line of the statement that a value stands in, or of the table that lacks it."""
+        """Return the line of the statement that holds a value, or of the table that lacks it."""
         while place:
-            if found := line_of(self.text, place):
-                return found
+            if line := _find_line(self.text, place):
+                return line
             place = place[:-1]
         return 1
 
     def fault(self, place: Place, message: str) -> InputError:
-        """Make the refusal of a value."""
-        name = quoted(".".join(map(str, (part for part in place if isinstance(part, str)))))
-        said = quoted(message.rstrip("."), LONGEST_MESSAGE)
+        """Return the error about a value, with its line."""
+        name = quote_text(".".join(map(str, (part for part in place if isinstance(part, str)))))
+        text = quote_text(message.rstrip("."), LONGEST_MESSAGE)
         return InputError(
-            f"{self.path}, line {self.line(place)}: {name + ': ' * bool(name)}{said}."
+            f"{self.path}, line {self.line(place)}: {name + ': ' * bool(name)}{text}."
         )
 
     @contextmanager
     def at(self, place: Place) -> Iterator[None]:
-        """Tell the line of whatever is refused while the context is open."""
+        """Add the line of a value to any `InputError` that is raised while the context is open."""
         try:
             yield
         except InputError as error:
             raise self.fault(place, str(error)) from error
 
 
-def check_keys(text: str) -> None:
-    """Check that no key has very many parts: the parser's time grows with their square.
+def _check_key_parts(text: str) -> None:
+    """Check that no key has too many parts: the time of the parser grows with their square.
 
     Raises:
-        ValueError: If one has.
+        ValueError: If a key has more than `MOST_PARTS`.
     """
-    if any(found.group().count(".") > MOST_PARTS for found in DOTTED.finditer(text)):
+    if any(match.group().count(".") > MOST_PARTS for match in DOTTED.finditer(text)):
         raise ValueError(f"a key has more than {MOST_PARTS} parts")
 
 
-def line_of(text: str, place: Place) -> int | None:
-    """Find the first line of the statement that a value stands in.
+def _find_line(text: str, place: Place) -> int | None:
+    """Return the first line of the statement that holds a value.
 
-    It is the statement that ends the shortest run of statements from the top that has the value; the
-    standard library's parser alone decides what a statement is.
+    It is the last statement of the shortest run of statements from the top that has the value. The
+    parser of the standard library decides what a statement is.
 
-    >>> line_of("a = 1\\n[b]\\n\\n# c\\nc = [\\n 1,\\n]\\n", ("b", "c"))
+    >>> _find_line("a = 1\\n[b]\\n\\n# c\\nc = [\\n 1,\\n]\\n", ("b", "c"))
     5
     """
     lines = text.splitlines()
-    ends = statements(text)
+    ends = _find_statement_ends(text)
 
-    def is_said(number: int) -> bool:
-        return has(tomllib.loads("\n".join(lines[: ends[number]]) + "\n"), place)
+    def is_defined(number: int) -> bool:
+        return _has_value(tomllib.loads("\n".join(lines[: ends[number]]) + "\n"), place)
 
-    found = bisect_left(range(len(ends)), True, key=is_said)
-    if found == len(ends):
+    number = bisect_left(range(len(ends)), True, key=is_defined)
+    if number == len(ends):
         return None
-    begin = ends[found - 1] if found else 0
-    return next(n for n in range(begin, ends[found]) if lines[n].split("#")[0].strip()) + 1
+    begin = ends[number - 1] if number else 0
+    return next(n for n in range(begin, ends[number]) if lines[n].split("#")[0].strip()) + 1
 
 
 @lru_cache(maxsize=1)
-def statements(text: str) -> list[int]:
-    """Return the lines after which a statement ends, up to one that takes long to parse."""
-    lines, found, begin, effort = text.splitlines(), [], 0, EFFORT
+def _find_statement_ends(text: str) -> list[int]:
+    """Return the lines on which a statement ends, as far as `EFFORT` allows."""
+    lines, ends, begin, effort = text.splitlines(), [], 0, EFFORT
     for end in range(1, len(lines) + 1):
         chunk = "\n".join(lines[begin:end]) + "\n"
         effort -= len(chunk)
@@ -160,12 +160,12 @@ def statements(text: str) -> list[int]:
             tomllib.loads(chunk)
         except ValueError:
             continue  # in the middle of a statement
-        found.append(end)
+        ends.append(end)
         begin = end
-    return found
+    return ends
 
 
-def has(data: Any, place: Place) -> bool:  # noqa: ANN401
+def _has_value(data: Any, place: Place) -> bool:  # noqa: ANN401
     """Return whether there is a value at a place."""
     for part in place:
         try:

@@ -1,53 +1,53 @@
-"""The report of a study: one HTML file over the whole grid."""
+"""The report of a study: one HTML file about the whole grid."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
+from straylight.audit.files import REPORT
 from straylight.core.files import write_text
-from straylight.study.report.aggregate import Row, read_rows
-from straylight.study.report.charts import Curve, Panel, draw_curves, draw_panels
-from straylight.study.report.statistics import NAMED
-from straylight.study.report.tables import Lines, said_once, split, table
+from straylight.report.charts import BarChart, Curve
+from straylight.report.environment import make_environment
+from straylight.study.report.aggregate import AggregateRow, read_aggregate_rows
+from straylight.study.report.charts import draw_panels, draw_photograph_curves
+from straylight.study.report.statistics import METHODS_NOTE
+from straylight.study.report.tables import Lines, describe_common_axes, lay_out_rows, split_by_goal
 from straylight.study.run.record import CELLS
-from straylight.study.run.status import Status, read_status
-
-REPORT = "report.html"
+from straylight.study.run.status import StudyStatus, read_study_status
 
 
 @dataclass(frozen=True)
-class Page:
-    """All that the template shows."""
+class StudyPage:
+    """Everything that the template of a study shows."""
 
     title: str
     status: tuple[str, ...]
     failed: tuple[tuple[str, str], ...]
     same: str
     statistics: str
-    panels: tuple[Panel, ...]
+    panels: tuple[BarChart, ...]
     curves: tuple[Curve, ...]
     tables: tuple[tuple[str, Lines, list[list[tuple[str, str]]]], ...]
 
 
-def make_page(title: str, rows: list[Row], status: Status) -> Page:
-    """Collect the page."""
-    return Page(
+def _make_study_page(title: str, rows: list[AggregateRow], status: StudyStatus) -> StudyPage:
+    """Collect everything that the page shows."""
+    return StudyPage(
         title=title,
         status=tuple(status.lines()[:2]),
         failed=tuple(status.failed),
-        same=said_once(rows),
-        statistics=NAMED,
+        same=describe_common_axes(rows),
+        statistics=METHODS_NOTE,
         panels=draw_panels(rows),
-        curves=draw_curves(rows),
+        curves=draw_photograph_curves(rows),
         tables=tuple(
-            (name, table(some, rows), [links(row) for row in some]) for name, some in split(rows)
+            (name, lay_out_rows(some, rows), [_list_report_links(row) for row in some])
+            for name, some in split_by_goal(rows)
         ),
     )
 
 
-def links(row: Row) -> list[tuple[str, str]]:
-    """Name the reports of a row's audits, beside the study's own."""
+def _list_report_links(row: AggregateRow) -> list[tuple[str, str]]:
+    """Return links to the reports of a row's audits: number and relative path."""
     return [(str(n), f"{CELLS}/{cell}/{REPORT}") for n, cell in enumerate(row.cells, start=1)]
 
 
@@ -55,19 +55,11 @@ def write_study_report(study: Path) -> Path:
     """Write `report.html` into a study's folder and return its path.
 
     Raises:
-        InputError: If the folder holds no study.
+        InputError: If the folder does not hold a study.
     """
-    title, rows = read_rows(study)
-    folder = Path(__file__).parent
-    environment = Environment(
-        loader=FileSystemLoader([folder, folder.parents[1] / "report"]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    page = make_page(title, rows, read_status(study))
+    title, rows = read_aggregate_rows(study)
+    page = _make_study_page(title, rows, read_study_status(study))
     path = study / REPORT
-    write_text(path, environment.get_template("study.html").render(page=page))
+    template = make_environment(Path(__file__).parent).get_template("study.html")
+    write_text(path, template.render(page=page))
     return path

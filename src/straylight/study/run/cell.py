@@ -1,13 +1,16 @@
-"""One cell of a study: a training or an audit, named by everything that its figures depend on."""
+"""A cell of a study: one training or audit, identified by everything that its figures depend on."""
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from straylight.audit.schema import Json
-from straylight.study.config.cost import Cost
+from straylight.core.progress import Tracker
+from straylight.study.config.cost import CellCost
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -18,12 +21,12 @@ class Cell:
         kind: ``training`` or ``audit``.
         identity: Everything that its figures depend on, as plain data: settings, digests of the data,
             versions, threads, and the ids of the cells that it needs.
-        inputs: What else it is run with, such as where its data lie: the same data elsewhere is the
-            same cell.
-        labels: What the study calls its parts, for tables.
-        methods: Of an audit: two of one part of the grid differ in them only.
-        needs: The cells whose results it starts from.
-        cost: What it is expected to take.
+        inputs: Everything else that it is run with, such as the location of its data: the same data
+            in another place is the same cell.
+        labels: The names and values of its axes, for tables.
+        methods: The attacks of an audit; two audits with the same labels differ only in them.
+        needs: Ids of the cells whose results it starts from.
+        cost: Its expected cost.
     """
 
     kind: str
@@ -32,31 +35,36 @@ class Cell:
     labels: Json = field(default_factory=dict)
     methods: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
-    cost: Cost = field(default_factory=Cost)
+    cost: CellCost = field(default_factory=CellCost)
 
     @cached_property
     def id(self) -> str:
-        """Kind, and 16 hexadecimal digits of the digest of its identity."""
+        """The kind, and 16 hexadecimal digits of the digest of the identity."""
         text = json.dumps(self.identity, sort_keys=True)
         return f"{self.kind}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
     @property
     def name(self) -> str:
-        """What a reader calls it."""
-        said = (
+        """A name for readers."""
+        parts = (
             f"{key} {value}" if key in NUMBERED else str(value)
             for key, value in self.labels.items()
         )
         with_what = f": {', '.join(self.methods)}" if self.methods else ""
-        return " ".join([self.kind, *said]) + with_what
+        return " ".join([self.kind, *parts]) + with_what
 
 
 NUMBERED = ("photographs", "zeta", "eps_levels", "seed", "training_seed")
 
 
-def unique(cells: list[Cell]) -> list[Cell]:
-    """Keep the first of each id: audits share their trainings."""
-    found: dict[str, Cell] = {}
+def unique_cells(cells: list[Cell]) -> list[Cell]:
+    """Return the cells without repetitions: audits share their trainings."""
+    by_id: dict[str, Cell] = {}
     for cell in cells:
-        found.setdefault(cell.id, cell)
-    return list(found.values())
+        by_id.setdefault(cell.id, cell)
+    return list(by_id.values())
+
+
+# Runs a cell in its folder inside a study's folder, and returns its figures; called again after a kill,
+# it resumes.
+CellWork = Callable[[Cell, Path, Path, Tracker], Json]

@@ -1,15 +1,14 @@
-"""The cells of a grid: each audit, and before it the training that it needs."""
+"""The cells of a grid: every audit, preceded by the training that it needs."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
-from straylight.audit.plan import name_of
-from straylight.cohort.reading import Reading
-from straylight.core.code_version import code
+from straylight.cohort.manifest import Reading
+from straylight.core.code_version import code_versions
 from straylight.models.readers.python_function import PYTHON
-from straylight.study.config.cost import of_audit, of_training
-from straylight.study.config.grid import Entry, Grid
-from straylight.study.run.cell import Cell, unique
+from straylight.study.config.estimate import audit_cost, training_cost
+from straylight.study.config.grid import AuditSpec, Grid
+from straylight.study.run.cell import Cell, unique_cells
 from straylight.study.run.digests import MADE_BY
 from straylight.training.recipe import PRETRAINED, RANDOM
 
@@ -18,37 +17,39 @@ Data = tuple[tuple[str, Reading | None, str], ...]  # specs, how they are read, 
 
 
 @dataclass(frozen=True)
-class Inputs:
-    """What a cell is run with: its part of the file, its data with their digests, and its threads."""
+class CellInputs:
+    """The inputs of a cell: its specification, its data with their digests, and its threads."""
 
-    entry: Entry
+    entry: AuditSpec
     digests: dict[str, str]
     threads: int
     data: Data = ()
 
 
-def cells_of(grid: Grid, digest: Digest) -> list[Cell]:
-    """Return the cells in an order in which each stands after those that it needs.
+def make_cells(grid: Grid, digest: Digest) -> list[Cell]:
+    """Return the cells of a grid, each after the cells that it needs.
 
     Args:
         grid: The study's file.
-        digest: Of the data behind a spec.
+        digest: Returns the digest of the data that a spec names.
 
     Raises:
-        InputError: If data are missing, or an attack cannot do with so many photographs; the message
+        InputError: If data are missing, or if an attack cannot run on so many photographs; the message
             names the line.
     """
-    found: list[Cell] = []
+    cells: list[Cell] = []
     for entry in grid.entries:
         with grid.document.at(entry.place):
-            training = None if entry.recipe is None else training_of(entry, grid.threads, digest)
-            found += [] if training is None else [training]
-            found.append(audit_of(entry, training, grid.threads, digest))
-    return unique(found)
+            training = (
+                None if entry.recipe is None else _make_training_cell(entry, grid.threads, digest)
+            )
+            cells += [] if training is None else [training]
+            cells.append(_make_audit_cell(entry, training, grid.threads, digest))
+    return unique_cells(cells)
 
 
-def training_of(entry: Entry, threads: int, digest: Digest) -> Cell:
-    """Return the training that an audit needs."""
+def _make_training_cell(entry: AuditSpec, threads: int, digest: Digest) -> Cell:
+    """Return the cell of the training that an audit needs."""
     recipe, cohort = entry.recipe, entry.cohort
     assert recipe is not None
     weights = recipe.weights
@@ -63,30 +64,30 @@ def training_of(entry: Entry, threads: int, digest: Digest) -> Cell:
             "classes": cohort.classes,
             "shape": entry.shape,
             "threads": threads,
-            "code": code(),
+            "code": code_versions(),
         },
-        inputs=Inputs(
+        inputs=CellInputs(
             entry,
             {"training": data},
             threads,
-            ((cohort.train, cohort.reading, data), *weights_of(weights, known)),
+            ((cohort.train, cohort.reading, data), *_locate_start_weights(weights, known)),
         ),
         labels={
             key: entry.labels[key]
             for key in ("cohort", "model", "initialisation", "training_seed")
             if key in entry.labels
         },
-        cost=of_training(recipe, cohort.n_train, entry.model.throughput),
+        cost=training_cost(recipe, cohort.n_train, entry.model.throughput),
     )
 
 
-def weights_of(weights: str, digest: str) -> Data:
-    """Return a file of start weights as data, if it is one."""
+def _locate_start_weights(weights: str, digest: str) -> Data:
+    """Return the start weights as data, if they are a file."""
     return () if weights in (PRETRAINED, RANDOM) else ((weights, None, digest),)
 
 
-def audit_of(entry: Entry, training: Cell | None, threads: int, digest: Digest) -> Cell:
-    """Return an audit."""
+def _make_audit_cell(entry: AuditSpec, training: Cell | None, threads: int, digest: Digest) -> Cell:
+    """Return the cell of an audit."""
     cohort, model, plan = entry.cohort, entry.model, entry.plan
     oracle = any(method.source == "medical" for method in (*plan.untargeted, *plan.targeted))
     data = {
@@ -96,11 +97,11 @@ def audit_of(entry: Entry, training: Cell | None, threads: int, digest: Digest) 
         "public": (entry.public, None) if entry.public else None,
         "model": (model.model, None) if model.model else None,
         "weights": (model.options.weights, None) if model.options.weights else None,
-        # Its source is not all of it: it may read weights from wherever it likes.
+        # Its source is not enough: it may read weights from anywhere.
         "made": (MADE_BY + model.model, None) if model.model.startswith(PYTHON) else None,
     }
-    found = {name: item for name, item in data.items() if item is not None}
-    digests = {name: digest(*item) for name, item in found.items()}
+    used = {name: item for name, item in data.items() if item is not None}
+    digests = {name: digest(*item) for name, item in used.items()}
     return Cell(
         kind="audit",
         identity={
@@ -113,15 +114,15 @@ def audit_of(entry: Entry, training: Cell | None, threads: int, digest: Digest) 
             "reading": asdict(cohort.reading) | {"root": ""},
             "options": asdict(model.options) | {"weights": ""},
             "trained": training and training.id,
-            "code": code(),
+            "code": code_versions(),
         },
-        inputs=Inputs(
-            entry, digests, threads, tuple((*item, digests[name]) for name, item in found.items())
+        inputs=CellInputs(
+            entry, digests, threads, tuple((*item, digests[name]) for name, item in used.items())
         ),
         labels=entry.labels,
-        methods=tuple(dict.fromkeys(name_of(m) for m in (*plan.untargeted, *plan.targeted))),
+        methods=tuple(dict.fromkeys(m.run_name for m in (*plan.untargeted, *plan.targeted))),
         needs=() if training is None else (training.id,),
-        cost=of_audit(
+        cost=audit_cost(
             plan,
             cohort.classes,
             entry.photographs,

@@ -1,4 +1,4 @@
-"""How a study stands while it runs: cells done, running, failed, and the time left."""
+"""Progress of a study on a console: cells done, running and failed, and the time left."""
 
 import time
 from collections.abc import Iterator
@@ -7,20 +7,25 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from straylight.core.progress import say
+from straylight.core.progress import print_plain
+from straylight.study.config.cost import format_duration
 from straylight.study.run.cell import Cell
 from straylight.study.run.runner import DONE, Outcome
 
-CLASSIFIER = ("cohort", "model", "initialisation")  # labels of what preflight looks at
+CLASSIFIER = (
+    "cohort",
+    "model",
+    "initialisation",
+)  # labels that identify the classifier, which preflight checks
 
 
-class View:
-    """A tracker that also follows the cells: two lines on a terminal, a line a cell in a log.
+class StudyProgress:
+    """A tracker that also follows the cells: two lines on a terminal, one line per cell in a log.
 
     Args:
         console: Where to print.
-        cells: All of the study.
-        workers: How many run at a time.
+        cells: All cells of the study.
+        workers: How many cells run at a time.
     """
 
     def __init__(self, console: Console, cells: list[Cell], workers: int) -> None:
@@ -28,97 +33,94 @@ class View:
         self.cells = {cell.id: cell for cell in cells}
         self.running: dict[str, Cell] = {}
         self.counts: dict[str, int] = {}
-        self.ahead = sum(
+        self.expected = sum(
             cell.cost.seconds for cell in cells
-        )  # expected of those that have not ended
+        )  # expected of the cells that have not ended
         self.began, self.planned, self.spent, self.fresh = time.monotonic(), 0.0, 0.0, 0
         self.bars: Progress | None = None
-        self.told: set[tuple[str, ...]] = set()
+        self.reported: set[tuple[str, ...]] = set()
 
-    def found(self, cells: list[Cell]) -> None:
-        """Tell which cells were there already."""
+    def report_finished(self, cells: list[Cell]) -> None:
+        """Report the cells that were finished before this run."""
         self.counts[DONE] = len(cells)
-        self.ahead -= sum(cell.cost.seconds for cell in cells)
+        self.expected -= sum(cell.cost.seconds for cell in cells)
         if cells:
-            self.write(f"{len(cells)} of {len(self.cells)} cells are there already.")
+            self.write(f"{len(cells)} of {len(self.cells)} cells are finished already.")
 
-    def begin(self, cell: Cell) -> None:
-        """Tell that a cell runs."""
+    def begin_cell(self, cell: Cell) -> None:
+        """Report that a cell has started."""
         self.running[cell.id] = cell
-        self.draw()
+        self.redraw()
 
-    def end(self, outcome: Outcome) -> None:
-        """Tell how a cell ended."""
+    def end_cell(self, outcome: Outcome) -> None:
+        """Report the outcome of a cell."""
         cell = self.cells[outcome.id]
         self.running.pop(outcome.id, None)
         self.counts[outcome.state] = self.counts.get(outcome.state, 0) + 1
         self.planned += cell.cost.seconds
-        self.ahead -= cell.cost.seconds
+        self.expected -= cell.cost.seconds
         self.spent += outcome.seconds
         self.fresh += 1
         if outcome.error:
             self.write(f"{outcome.state}: {cell.name}: {outcome.error}", style="red")
         elif self.bars is None:
-            self.write(f"{self.standing()}: {cell.name}, {outcome.seconds:.0f} s")
-        self.draw()
+            self.write(f"{self.describe_state()}: {cell.name}, {outcome.seconds:.0f} s")
+        self.redraw()
 
-    def standing(self) -> str:
-        """Say how the study stands.
-
-        Cells are weighed by what they were expected to take, where the file says it.
-        """
+    def describe_state(self) -> str:
+        """Return the number of cells in each state, and the time left."""
         ended = sum(self.counts.values())
         parts = [f"{self.counts.get(DONE, 0)} of {len(self.cells)} cells done"]
         parts += [f"{n} {state}" for state, n in self.counts.items() if state != DONE]
         parts += [f"{len(self.running)} running"] if self.running else []
         if self.fresh and ended < len(self.cells):
-            parts.append(f"{span(self.left())} left")
+            parts.append(f"{format_duration(self.estimate_seconds_left())} left")
         return ", ".join(parts)
 
-    def left(self) -> float:
-        """Estimate the seconds that are left."""
+    def estimate_seconds_left(self) -> float:
+        """Estimate the time left, from the expected times of the cells where the file states them."""
         if self.planned:
-            return max(0.0, self.ahead * self.spent / self.planned / self.workers)
+            return max(0.0, self.expected * self.spent / self.planned / self.workers)
         ended = sum(self.counts.values())
         return (time.monotonic() - self.began) / self.fresh * (len(self.cells) - ended)
 
     def say(self, line: str) -> None:
-        """Tell what the running cell must be known by, once for all seeds and budgets of its classifier."""
+        """Report a line about the running cell, once for all seeds and budgets of its classifier."""
         cell = next(iter(self.running.values()), None)
         if cell is None:
             self.write(line)
             return
         parts = [str(cell.labels[key]) for key in CLASSIFIER if key in cell.labels]
-        if (*parts, line) not in self.told:
-            self.told.add((*parts, line))
+        if (*parts, line) not in self.reported:
+            self.reported.add((*parts, line))
             self.write(f"{' '.join(parts) or cell.name}: {line}")
 
     def write(self, line: str, style: str = "") -> None:
         """Print a line, above the bars if there are any."""
         console = self.console if self.bars is None else self.bars.console
-        say(console, line, style)
+        print_plain(console, line, style)
 
-    def draw(self) -> None:
-        """Show the first line anew."""
+    def redraw(self) -> None:
+        """Update the first line."""
         if self.bars is not None:
             ended = sum(self.counts.values())
-            self.bars.update(self.study, completed=ended, description=self.standing())
+            self.bars.update(self.study, completed=ended, description=self.describe_state())
 
     def start(self, title: str, total: int) -> None:
-        """Begin a piece of work of the running cell."""
+        """Start a task of the running cell."""
         if self.bars is not None:
             cell = next(iter(self.running.values()), None)
             name = title if cell is None else f"{cell.name}: {title}"
-            self.bars.reset(self.piece, total=total, description=name, visible=True)
+            self.bars.reset(self.task, total=total, description=name, visible=True)
 
     def advance(self, units: int, note: str = "") -> None:
-        """Tell that a piece of work has gone on."""
+        """Report progress of the task."""
         if self.bars is not None:
-            self.bars.update(self.piece, advance=units)
+            self.bars.update(self.task, advance=units)
 
     @contextmanager
-    def shown(self) -> Iterator["View"]:
-        """Show the view while the context is open."""
+    def display(self) -> Iterator["StudyProgress"]:
+        """Show the progress while the context is open."""
         if not self.console.is_terminal:
             yield self
             return
@@ -130,18 +132,5 @@ class View:
         )
         with Progress(*columns, console=self.console) as self.bars:
             self.study = self.bars.add_task("", total=len(self.cells))
-            self.piece = self.bars.add_task("", total=1, visible=False)
+            self.task = self.bars.add_task("", total=1, visible=False)
             yield self
-
-
-def span(seconds: float) -> str:
-    """Write a time.
-
-    >>> span(42.0), span(600.0), span(2e4), span(5e5)
-    ('42 s', '10 min', '5.6 h', '5.8 days')
-    """
-    for least, unit, name in ((172_800, 86_400, "days"), (5400, 3600, "h"), (120, 60, "min")):
-        if seconds >= least:
-            digits = 0 if name == "min" else 1
-            return f"{seconds / unit:.{digits}f} {name}"
-    return f"{seconds:.0f} s"

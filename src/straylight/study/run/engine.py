@@ -1,4 +1,4 @@
-"""The embedded engine: the cells one after the other, in this process."""
+"""The protocol of an engine, which runs cells, and the default engine: one by one, in this process."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -8,60 +8,61 @@ from typing import Protocol, runtime_checkable
 import torch
 
 from straylight.core.progress import Tracker
-from straylight.study.run.cell import Cell
+from straylight.study.run.cell import Cell, CellWork
 from straylight.study.run.runner import BLOCKED, DONE, Outcome, run_cell
-from straylight.study.run.work import Work
 
 
 @dataclass(frozen=True)
-class Todo:
-    """What is to be run.
+class PendingCells:
+    """The cells that an engine runs, and where.
 
     Attributes:
-        cells: Each stands after those that it needs.
-        finished: The ids of those that are there already.
+        cells: Each comes after those that it needs.
+        finished: Ids of the cells that are finished already.
         study: The folder of the study.
-        work: What each kind of cell does.
+        work: The function that runs each kind of cell.
     """
 
     cells: list[Cell]
     finished: frozenset[str]
     study: Path
-    work: dict[str, Work]
+    work: dict[str, CellWork]
 
 
 @runtime_checkable
 class Engine(Protocol):
-    """Runs cells, each after those that it needs, and yields how each ended."""
+    """Runs cells, each after those that it needs, and yields the outcomes."""
 
     def __call__(
-        self, todo: Todo, begin: Callable[[Cell], None], tracker: Tracker
+        self, pending: PendingCells, begin: Callable[[Cell], None], tracker: Tracker
     ) -> Iterator[Outcome]:
         """Run the cells.
 
         Args:
-            todo: The cells, and where.
-            begin: Is told when a cell begins.
-            tracker: Is told how the running cell goes on.
+            pending: The cells, and where.
+            begin: Called when a cell starts.
+            tracker: Receives progress updates of the running cell.
         """
 
 
-def in_process(todo: Todo, begin: Callable[[Cell], None], tracker: Tracker) -> Iterator[Outcome]:
-    """Run the cells in order; see `Engine`."""
-    done = set(todo.finished)
-    for cell in todo.cells:
+def run_in_process(
+    pending: PendingCells, begin: Callable[[Cell], None], tracker: Tracker
+) -> Iterator[Outcome]:
+    """Run the cells in order, in this process; see `Engine`."""
+    done = set(pending.finished)
+    for cell in pending.cells:
         if not done.issuperset(cell.needs):
-            yield blocked(cell)
+            yield blocked_outcome(cell)
             continue
         begin(cell)
         threads = torch.get_num_threads()
-        outcome = run_cell(cell, todo.study, todo.work[cell.kind], tracker)
-        torch.set_num_threads(threads)  # a cell sets its own
+        outcome = run_cell(cell, pending.study, pending.work[cell.kind], tracker)
+        torch.set_num_threads(threads)  # a cell sets its own number
         if outcome.state == DONE:
             done.add(cell.id)
         yield outcome
 
 
-def blocked(cell: Cell) -> Outcome:
-    """Say that a cell could not be run since one that it needs has failed."""
+def blocked_outcome(cell: Cell) -> Outcome:
+    """Return the outcome of a cell that cannot run because one that it needs has failed."""
     return Outcome(cell.id, BLOCKED, error="the cell that it needs has failed.")

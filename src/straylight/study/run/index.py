@@ -1,7 +1,7 @@
 """The index of a study: one SQLite file with a row for each cell, perturbation and pair.
 
-The cells' folders are the truth. The index is made of them, by the one process that runs the study;
-whoever wants to (pandas, DuckDB, a notebook) reads it meanwhile.
+The folders of the cells are authoritative. The index is built from them by the one process that runs the
+study; pandas, DuckDB or a notebook may read it in the meantime.
 """
 
 import math
@@ -12,14 +12,14 @@ from functools import cache
 from pathlib import Path
 
 from straylight.audit.schema import Json
-from straylight.core.errors import InputError, quoted, reason_of
+from straylight.core.errors import InputError, quote_text, reason_of
 from straylight.study.config.matrix import AXES
 from straylight.study.run.cell import Cell
-from straylight.study.run.figures import FIGURES, PAIRS, PERTURBATIONS
+from straylight.study.run.index_columns import FIGURES, PAIRS, PERTURBATIONS
 from straylight.study.run.runner import DONE, Outcome
 
 INDEX = "index.sqlite"
-MOST_STEPS, STEPS_A_BYTE, STEPS = 10**7, 20, 10**4  # of SQLite's machine, to read an index
+MOST_STEPS, STEPS_A_BYTE, STEPS = 10**7, 20, 10**4  # of SQLite's virtual machine, to read an index
 LONGEST_TITLE = 400
 WAITING, RUNNING = "waiting", "running"
 TABLES = f"""
@@ -35,26 +35,24 @@ CREATE INDEX IF NOT EXISTS pairs_cell ON pairs (cell);
 """
 
 
-class Index:
-    """The index, opened.
+class StudyIndex:
+    """An open index.
 
     Args:
         path: The file.
-        write: Make it if it is not there, and let it be written.
+        write: Create it if it is missing, and open it for writing.
 
     Raises:
-        InputError: If it is missing, is no SQLite file, or cannot be written.
+        InputError: If it is missing, is not a SQLite file, or cannot be written.
     """
 
     def __init__(self, path: Path, *, write: bool = False) -> None:
         if not write and not path.exists():
-            raise InputError(
-                f"{path.parent} has no {path.name}: give a folder of 'straylight study'."
-            )
+            raise InputError(f"{path.parent} has no {path.name}: give the folder of a study.")
         self.path = path
-        check_own(path)
+        _check_index_files(path)
         with self._telling():
-            # Not "ro": whoever reads first after a kill rolls the unfinished step back.
+            # Not "ro": the first reader after a kill rolls the unfinished transaction back.
             mode = "rwc" if write else "rw"
             self.base = sqlite3.connect(
                 f"{path.resolve().as_uri()}?mode={mode}", uri=True, timeout=30
@@ -65,7 +63,7 @@ class Index:
             if not write:
                 self._bound()
             if write:
-                # What is lost with the power is made again from the cells' folders.
+                # What a power failure loses is built again from the folders of the cells.
                 self.base.execute("PRAGMA synchronous = OFF")
                 self.base.executescript(TABLES)
             self.base.execute("SELECT count(*) FROM cells")
@@ -74,18 +72,18 @@ class Index:
         self.base.close()
 
     def _check_schema(self) -> None:
-        """Check that the file holds our tables and their indexes only: views and triggers are code.
+        """Check that the file holds only our tables and their indexes: views and triggers are code.
 
         Raises:
-            InputError: If not.
+            InputError: If it holds anything else.
         """
         for row in self.base.execute("SELECT type, name, sql FROM sqlite_master"):
-            if tuple(row) not in own_schema():
+            if tuple(row) not in _expected_schema():
                 self.base.close()
-                raise self.broken(f"it holds the {row['type']} '{quoted(row['name'])}'")
+                raise self.broken(f"it holds the {row['type']} '{quote_text(row['name'])}'")
 
     def _bound(self) -> None:
-        """Bound what reading may cost by the size of the file."""
+        """Bound the effort of reading by the size of the file."""
         left = [(MOST_STEPS + STEPS_A_BYTE * self.path.stat().st_size) // STEPS]
 
         def stop() -> bool:
@@ -95,10 +93,10 @@ class Index:
         self.base.set_progress_handler(stop, STEPS)
 
     def broken(self, reason: str) -> InputError:
-        """Return the error for an index that is not one that a study wrote."""
+        """Return the error for an index that was not written by a study."""
         return InputError(
-            f"{self.path} is not the index that a study wrote ({reason}): delete it; it is made again "
-            "from the cells when the study goes on."
+            f"{self.path} is not an index that a study wrote ({reason}): delete it; it is built again "
+            "from the cells when the study resumes."
         )
 
     @contextmanager
@@ -107,12 +105,12 @@ class Index:
             yield
         except sqlite3.Error as error:
             raise InputError(
-                f"{self.path} cannot be used ({reason_of(error)}): free some disk, or delete it; it is "
-                "made again from the cells when the study goes on."
+                f"{self.path} cannot be used ({reason_of(error)}): free some disk space, or delete it; it "
+                "is built again from the cells when the study resumes."
             ) from error
 
     def begin(self, title: str, cells: list[Cell]) -> None:
-        """Enter the cells of the study, and forget those that are no longer in it."""
+        """Record the cells of the study, and delete those that are no longer in it."""
         columns = (
             "id",
             "position",
@@ -135,83 +133,83 @@ class Index:
             for table in ("cells", "perturbations", "pairs"):
                 self.base.execute(f"DELETE FROM {table}")
             self.base.execute("REPLACE INTO study VALUES ('title', ?)", (title,))
-            self.base.executemany(insert("cells", columns), rows)
+            self.base.executemany(_insert_statement("cells", columns), rows)
 
     def mark(self, id: str, state: str) -> None:
-        """Enter what has become of a cell."""
+        """Record the state of a cell."""
         with self._telling(), self.base:
             self.base.execute("UPDATE cells SET state = ? WHERE id = ?", (state, id))
 
     def record(self, outcomes: Iterable[Outcome]) -> None:
-        """Enter how cells ended, and what they found, in one step."""
+        """Record the outcomes of cells, with their figures, in one transaction."""
         with self._telling(), self.base:
             for outcome in outcomes:
                 self._record(outcome)
 
     def _record(self, outcome: Outcome) -> None:
         figures = outcome.figures
-        said = tuple(figures.get(name) for name in FIGURES)
+        values = tuple(figures.get(name) for name in FIGURES)
         self.base.execute(
             f"UPDATE cells SET state = ?, error = ?, seconds = ?, "
             f"{', '.join(f'{name} = ?' for name in FIGURES)} WHERE id = ?",
-            (outcome.state, outcome.error, outcome.seconds, *said, outcome.id),
+            (outcome.state, outcome.error, outcome.seconds, *values, outcome.id),
         )
         for table, columns in (("perturbations", PERTURBATIONS), ("pairs", PAIRS)):
             rows = [[outcome.id, *map(item.get, columns)] for item in figures.get(table, ())]
-            self.base.executemany(insert(table, ("cell", *columns)), rows)
+            self.base.executemany(_insert_statement(table, ("cell", *columns)), rows)
 
     def rows(self, query: str, *values: object) -> list[Json]:
-        """Return the rows of a query as plain data."""
+        """Return the rows of a query as dictionaries."""
         with self._telling():
             return [dict(row) for row in self.base.execute(query, values)]
 
     @property
     def title(self) -> str:
         """The study's title."""
-        found = self.rows("SELECT value FROM study WHERE key = 'title'")
-        return quoted(found[0]["value"], LONGEST_TITLE) if found else ""
+        rows = self.rows("SELECT value FROM study WHERE key = 'title'")
+        return quote_text(rows[0]["value"], LONGEST_TITLE) if rows else ""
 
     def pace(self) -> float | None:
-        """Seconds that finished cells took for each that was planned, if any was."""
-        (found,) = self.rows(
+        """Return the seconds that finished cells took per planned second, if any was planned."""
+        (row,) = self.rows(
             "SELECT sum(seconds) / sum(planned_seconds) AS pace FROM cells "
             f"WHERE state = '{DONE}' AND planned_seconds > 0"
         )
-        pace = found["pace"]
+        pace = row["pace"]
         if pace is not None and not (isinstance(pace, float) and 0 <= pace < math.inf):
             raise self.broken("its times are not times")
         return pace or None
 
-    def digests(self) -> "Cache":
+    def digests(self) -> "DigestCache":
         """Return the cache of data digests."""
-        return Cache(self.base)
+        return DigestCache(self.base)
 
 
 @cache
-def own_schema() -> frozenset[tuple[str, str, str | None]]:
-    """Return what SQLite keeps of our tables and indexes: type, name and text of each."""
+def _expected_schema() -> frozenset[tuple[str, str, str | None]]:
+    """Return type, name and SQL of each of our tables and indexes, as SQLite keeps them."""
     with closing(sqlite3.connect(":memory:")) as base:
         base.executescript(TABLES)
         return frozenset(base.execute("SELECT type, name, sql FROM sqlite_master"))
 
 
-def check_own(path: Path) -> None:
+def _check_index_files(path: Path) -> None:
     """Check that the index and the files that SQLite writes beside it are files, not links or devices.
 
     Raises:
-        InputError: If not.
+        InputError: If one of them is not.
     """
     for end in ("", "-journal", "-wal", "-shm"):
         file = path.with_name(path.name + end)
         if file.is_symlink() or (file.exists() and not file.is_file()):
             raise InputError(
-                f"{file} is not a file of its own: delete it; the index is made again from the cells when "
-                "the study goes on."
+                f"{file} is not a regular file: delete it; the index is built again from the cells when "
+                "the study resumes."
             )
 
 
-class Cache(MutableMapping[str, str]):
-    """Digests by stamp, kept in the index."""
+class DigestCache(MutableMapping[str, str]):
+    """A cache of digests by stamp, kept in the index."""
 
     def __init__(self, base: sqlite3.Connection) -> None:
         self.base = base
@@ -219,8 +217,8 @@ class Cache(MutableMapping[str, str]):
     def __getitem__(self, stamp: str) -> str:
         with closing(
             self.base.execute("SELECT digest FROM digests WHERE stamp = ?", (stamp,))
-        ) as found:
-            row = found.fetchone()
+        ) as cursor:
+            row = cursor.fetchone()
         if row is None:
             raise KeyError(stamp)
         return str(row[0])
@@ -240,7 +238,7 @@ class Cache(MutableMapping[str, str]):
         return int(self.base.execute("SELECT count(*) FROM digests").fetchone()[0])
 
 
-def insert(table: str, columns: Iterable[str]) -> str:
-    """Write an INSERT with a place for each column."""
+def _insert_statement(table: str, columns: Iterable[str]) -> str:
+    """Return an INSERT statement with a placeholder for each column."""
     names = tuple(columns)
     return f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"

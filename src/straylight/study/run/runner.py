@@ -1,4 +1,4 @@
-"""One cell run in its folder, whole or not at all."""
+"""Run one cell in its folder, completely or not at all."""
 
 import errno
 import os
@@ -14,12 +14,11 @@ from filelock import FileLock
 
 from straylight.audit.schema import Json
 from straylight.core.errors import InputError
-from straylight.core.files import make_inner_folder, remove_link, sweep, write_text
+from straylight.core.files import make_inner_folder, remove_link, remove_partial_files, write_text
 from straylight.core.progress import Tracker
-from straylight.core.strict_json import sealed
-from straylight.study.run.cell import Cell
-from straylight.study.run.record import CELL_FILE, CELLS, read_record
-from straylight.study.run.work import Work
+from straylight.core.strict_json import seal_json
+from straylight.study.run.cell import Cell, CellWork
+from straylight.study.run.record import CELL_FILE, CELLS, read_cell_record
 
 ERROR_FILE = "error.txt"
 PARTIAL = ".partial"
@@ -29,15 +28,15 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a cell ended.
+    """The result of running a cell.
 
     Attributes:
-        id: The cell's.
+        id: Id of the cell.
         state: ``done``, ``failed``, or ``blocked`` (a cell that it needs has failed).
-        seconds: It took.
+        seconds: Wall time.
         error: Why it failed, in a sentence.
-        figures: What it found.
-        no_room: It failed since nothing more can be written: no other cell will do better.
+        figures: Its results.
+        disk_full: It failed because the disk is full or read-only: no other cell can succeed.
     """
 
     id: str
@@ -45,15 +44,16 @@ class Outcome:
     seconds: float = 0.0
     error: str = ""
     figures: Json = field(default_factory=dict)
-    no_room: bool = False
+    disk_full: bool = False
 
 
-def run_cell(cell: Cell, study: Path, work: Work, tracker: Tracker) -> Outcome:
-    """Run a cell, unless it is there, and say how it ended.
+def run_cell(cell: Cell, study: Path, work: CellWork, tracker: Tracker) -> Outcome:
+    """Run a cell, unless it is finished, and return the outcome.
 
-    It works in ``ID.partial``, where a killed cell goes on. `cell.json` is written last, and then the
-    folder gets its name in one step: a folder without ``.partial`` is whole. A lock, which dies with
-    its process, keeps a worker that outlived a killed study from working beside a new one.
+    The cell works in ``ID.partial``, where a killed cell resumes. `cell.json` is written last, and then
+    the folder is renamed in one step: a folder without ``.partial`` is complete. A lock, which is
+    released when its process dies, keeps a worker that outlived a killed study from working beside a
+    new one.
     """
     folder = study / CELLS / cell.id
     partial = folder.with_name(cell.id + PARTIAL)
@@ -62,73 +62,75 @@ def run_cell(cell: Cell, study: Path, work: Work, tracker: Tracker) -> Outcome:
         make_inner_folder(partial.parent)
         make_inner_folder(partial)
         remove_link(partial / "lock")
-        with usable(partial / "lock"):
-            os.utime(partial)  # it runs: see `ray_engine`
+        with _lock_file(partial / "lock"):
+            os.utime(partial)  # a sign of life: see `ray_engine`
             if not folder.exists() and not (partial / CELL_FILE).exists():
                 figures = work(cell, partial, study, tracker)
                 record: Json = {"id": cell.id, "kind": cell.kind, "identity": cell.identity}
                 record |= {"seconds": time.perf_counter() - started, "figures": figures}
-                write_text(partial / CELL_FILE, sealed(record))
-        finish(partial, folder)
+                write_text(partial / CELL_FILE, seal_json(record))
+        _finish_folder(partial, folder)
         return read_outcome(study, cell.id)
     except Exception as error:
-        # Whatever a cell raises, the others go on; it is told, and kept with its traceback.
-        no_room = is_no_room(error)
-        with suppress(InputError):  # it is told all the same
+        # Whatever a cell raises, the others continue; the error is reported, and its traceback kept.
+        disk_full = _is_disk_full(error)
+        with suppress(InputError):  # the outcome reports it anyway
             write_text(partial / ERROR_FILE, traceback.format_exc())
         seconds = time.perf_counter() - started
-        return Outcome(cell.id, FAILED, seconds, describe(error), no_room=no_room)
+        return Outcome(cell.id, FAILED, seconds, _describe_failure(error), disk_full=disk_full)
 
 
-def usable(path: Path) -> FileLock:
+def _lock_file(path: Path) -> FileLock:
     """Return a lock on a file.
 
     Raises:
-        InputError: If something that is not a file stands in its place.
+        InputError: If the path exists and is not a file.
     """
     if path.exists() and not path.is_file():
-        raise InputError(f"{path} is not a file, and cannot be used as a lock: delete it.")
+        raise InputError(f"{path} is not a file and cannot be used as a lock: delete it.")
     return FileLock(path)
 
 
-def finish(partial: Path, folder: Path) -> None:
-    """Give a whole folder its name, unless another worker has done so."""
+def _finish_folder(partial: Path, folder: Path) -> None:
+    """Rename a complete folder to its final name, unless another worker has done so."""
     if folder.exists():
         shutil.rmtree(partial, ignore_errors=True)
         return
-    sweep(partial)
+    remove_partial_files(partial)
     for name in ("lock", ERROR_FILE):
         (partial / name).unlink(missing_ok=True)
     partial.rename(folder)
 
 
 def read_outcome(study: Path, id: str) -> Outcome:
-    """Read a finished cell.
+    """Read the outcome of a finished cell.
 
     Raises:
-        InputError: If its record is missing, broken, or that of another cell.
+        InputError: If its record is missing or broken, or belongs to another cell.
     """
-    record = read_record(study, id)
+    record = read_cell_record(study, id)
     return Outcome(id, DONE, record["seconds"], figures=record["figures"])
 
 
-def describe(error: BaseException) -> str:
-    """Say in a sentence why a cell failed."""
+def _describe_failure(error: BaseException) -> str:
+    """Return in a sentence why a cell failed."""
     if isinstance(error, InputError):
         return str(error)
     text = " ".join(str(error).split())[:500]
     if isinstance(error, MemoryError) or "can't allocate memory" in text:
-        said = text or "MemoryError"
-        return f"it ran out of memory ({said}): fewer photographs or smaller images need less."
+        return (
+            f"it ran out of memory ({text or 'MemoryError'}): fewer photographs or smaller images "
+            "need less."
+        )
     return f"{type(error).__name__}: {text}"
 
 
-def is_no_room(error: BaseException | None) -> bool:
-    """Return whether an error, or what it comes from, is a disk that takes no more."""
+def _is_disk_full(error: BaseException | None) -> bool:
+    """Return whether an error, or one of its causes, is a full or read-only disk."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in NO_ROOM:
             return True
-        # NumPy and safetensors say it in words only.
+        # NumPy and safetensors report it in words only.
         if re.search(r"\d+ requested and \d+ written|os error 28", str(error)):
             return True
         error = error.__cause__ or error.__context__

@@ -1,1 +1,1 @@
-"""ONNX files, read and computed without a converter."""
+"""Read ONNX files and run them with torch, without a converter."""

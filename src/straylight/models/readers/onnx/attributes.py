@@ -1,4 +1,4 @@
-"""The border of a node: an operator of the list, with the attributes of its function."""
+"""Check a node: its operator is listed, and its attributes fit the operator's function."""
 
 import inspect
 import typing
@@ -9,33 +9,35 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from straylight.core.errors import quoted
-from straylight.models.readers.export_checks import Refused
-from straylight.models.readers.onnx.model import Attribute, Node
+from straylight.core.errors import quote_text
+from straylight.models.readers.network import UnsupportedModelError
+from straylight.models.readers.onnx.model import AttributeValue, OnnxNode
 from straylight.models.readers.onnx.network import OPERATORS
 
 QUANTISED = ("Quantize", "Dequantize", "QLinear", "MatMulInteger", "ConvInteger", "DynamicQuant")
 
 
-def function_of(operator: str) -> Callable[..., Any]:
+def operator_function(operator: str) -> Callable[..., Any]:
     """Return the function of an operator.
 
     Raises:
-        Refused: If there is none.
+        UnsupportedModelError: If there is none.
     """
     if operator.startswith(QUANTISED):
-        raise Refused(
-            f"is quantised ({quoted(operator, 40)}), and rounding has no gradients: give the model "
-            "from before its quantisation"
+        raise UnsupportedModelError(
+            f"is quantised ({quote_text(operator, 40)}), and rounding has no gradients: give the model "
+            "from before quantisation"
         )
     if operator not in OPERATORS:
-        raise Refused(f"uses {quoted(operator, 40)}, which is not an operator that is read here")
+        raise UnsupportedModelError(
+            f"uses {quote_text(operator, 40)}, which is not a supported operator"
+        )
     return OPERATORS[operator]
 
 
 @cache
-def parameters(function: Callable[..., Any]) -> dict[str, tuple[Any, bool]]:
-    """Return the keywords of a function: their types, and whether they must be given."""
+def _keyword_parameters(function: Callable[..., Any]) -> dict[str, tuple[Any, bool]]:
+    """Return a function's keyword-only parameters: their types, and whether they are required."""
     hints = typing.get_type_hints(function)
     return {
         name: (hints[name], parameter.default is parameter.empty)
@@ -44,27 +46,29 @@ def parameters(function: Callable[..., Any]) -> dict[str, tuple[Any, bool]]:
     }
 
 
-def keywords_of(function: Callable[..., Any], node: Node, opset: int) -> dict[str, Any]:
-    """Return a node's attributes as the keywords of its function.
+def node_keywords(function: Callable[..., Any], node: OnnxNode, opset: int) -> dict[str, Any]:
+    """Return a node's attributes as keyword arguments of its function.
 
     Raises:
-        Refused: If it has others, of other types, or too few.
+        UnsupportedModelError: If one is unknown, of another type, or missing.
     """
-    taken = parameters(function)
-    given: dict[str, Attribute] = dict(node.attributes)
+    taken = _keyword_parameters(function)
+    given: dict[str, AttributeValue] = dict(node.attributes)
     given |= {"opset": opset} if "opset" in taken else {}
     given |= {"outputs": len(node.outputs)} if "outputs" in taken else {}
     for name, value in given.items():
-        if name not in taken or not fits(value, taken[name][0]):
-            raise Refused(f"has a {node.operator} with an attribute {quoted(name, 40)!r}")
+        if name not in taken or not _fits_type(value, taken[name][0]):
+            raise UnsupportedModelError(
+                f"has a {node.operator} with an attribute {quote_text(name, 40)!r}"
+            )
     missing = [name for name, (_, must) in taken.items() if must and name not in given]
     if missing:
-        raise Refused(f"has a {node.operator} without {missing[0]}")
+        raise UnsupportedModelError(f"has a {node.operator} without {missing[0]}")
     return given
 
 
-def fits(value: Attribute, hint: object) -> bool:
-    """Check an attribute against a type: a number, a text, a tensor, or whole numbers."""
+def _fits_type(value: AttributeValue, hint: object) -> bool:
+    """Return whether an attribute has a type: a number, a string, a tensor, or integers."""
     for kind in typing.get_args(hint) if hint not in (int, float, str, Tensor) else (hint,):
         if kind in (int, float, str, Tensor) and isinstance(value, kind):
             return True
@@ -75,9 +79,9 @@ def fits(value: Attribute, hint: object) -> bool:
     return False
 
 
-def check_numbers(node: Node, inputs: Sequence[Tensor | None]) -> None:
-    """Raise if a node computes in another precision than float32 (weights may be cast to it)."""
+def check_float32(node: OnnxNode, inputs: Sequence[Tensor | None]) -> None:
+    """Raise if a node computes in another precision than float32 (weights may be cast to float32)."""
     others = {v.dtype for v in inputs if v is not None and v.is_floating_point()} - {torch.float32}
     if others and not node.operator.startswith("Cast"):
         name = str(others.pop()).removeprefix("torch.")
-        raise Refused(f"computes in {name}: give it in float32")
+        raise UnsupportedModelError(f"computes in {name}: give it in float32")

@@ -1,7 +1,7 @@
-"""Operators of ONNX number by number, and products of matrices, as functions of torch.
+"""Elementwise ONNX operators and matrix products, as functions `onnx_OPERATOR` of torch tensors.
 
-Each function takes the inputs of its node by position and its attributes by keyword: what it does not
-name is refused.
+Each function takes the inputs of its node by position and its attributes by keyword; other attributes are
+refused.
 """
 
 import re
@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from straylight.models.readers.export_checks import Refused
+from straylight.models.readers.network import UnsupportedModelError
 
-# What Cast may give. Half and double precision are refused wherever they meet an image.
+# Target types of Cast. Half and double precision are refused where they meet an image.
 CASTS = {
     1: torch.float32,
     2: torch.uint8,
@@ -27,35 +27,35 @@ CASTS = {
 }
 
 
-def cast(x: Tensor, *, to: int, saturate: int = 1) -> Tensor:
+def onnx_cast(x: Tensor, *, to: int, saturate: int = 1) -> Tensor:
     if to not in CASTS:
-        raise Refused("casts to numbers that do not compute in float32")
+        raise UnsupportedModelError("casts to a type that cannot be computed in float32")
     return x.to(CASTS[to])
 
 
-def cast_like(x: Tensor, like: Tensor, *, saturate: int = 1) -> Tensor:
+def onnx_cast_like(x: Tensor, like: Tensor, *, saturate: int = 1) -> Tensor:
     return x.to(like.dtype)
 
 
-def divide(a: Tensor, b: Tensor) -> Tensor:
+def onnx_div(a: Tensor, b: Tensor) -> Tensor:
     if a.is_floating_point():
         return a / b
-    # The least whole number divided by -1 ends the process.
+    # The smallest integer divided by -1 crashes the process.
     quotient = torch.div(a, torch.where(b == -1, 1, b), rounding_mode="trunc")
     return torch.where(b == -1, -a, quotient)
 
 
-def modulo(a: Tensor, b: Tensor, *, fmod: int = 0) -> Tensor:
+def onnx_mod(a: Tensor, b: Tensor, *, fmod: int = 0) -> Tensor:
     if not a.is_floating_point():
-        b = torch.where(b == -1, 1, b)  # the same remainder, 0; see `divide`
+        b = torch.where(b == -1, 1, b)  # the same remainder, 0; see `onnx_div`
     return torch.fmod(a, b) if fmod else torch.remainder(a, b)
 
 
-def power(a: Tensor, b: Tensor) -> Tensor:
+def onnx_pow(a: Tensor, b: Tensor) -> Tensor:
     return torch.pow(a, b).to(a.dtype)
 
 
-def clip(
+def onnx_clip(
     x: Tensor,
     least: Tensor | None = None,
     most: Tensor | None = None,
@@ -68,63 +68,63 @@ def clip(
     return x if lower is None and upper is None else torch.clamp(x, lower, upper)
 
 
-def leaky_relu(x: Tensor, *, alpha: float = 0.01) -> Tensor:
+def onnx_leaky_relu(x: Tensor, *, alpha: float = 0.01) -> Tensor:
     return F.leaky_relu(x, alpha)
 
 
-def elu(x: Tensor, *, alpha: float = 1.0) -> Tensor:
+def onnx_elu(x: Tensor, *, alpha: float = 1.0) -> Tensor:
     return F.elu(x, alpha)
 
 
-def celu(x: Tensor, *, alpha: float = 1.0) -> Tensor:
+def onnx_celu(x: Tensor, *, alpha: float = 1.0) -> Tensor:
     return F.celu(x, alpha)
 
 
-def selu(
+def onnx_selu(
     x: Tensor, *, alpha: float = 1.67326319217681884765625, gamma: float = 1.05070102214813232421875
 ) -> Tensor:
     return gamma * torch.where(x > 0, x, alpha * torch.expm1(x.clamp(max=0)))
 
 
-def prelu(x: Tensor, slope: Tensor) -> Tensor:
+def onnx_prelu(x: Tensor, slope: Tensor) -> Tensor:
     return torch.where(x >= 0, x, slope * x)
 
 
-def hard_sigmoid(x: Tensor, *, alpha: float = 0.2, beta: float = 0.5) -> Tensor:
+def onnx_hard_sigmoid(x: Tensor, *, alpha: float = 0.2, beta: float = 0.5) -> Tensor:
     return (alpha * x + beta).clamp(0, 1)
 
 
-def swish(x: Tensor, *, alpha: float = 1.0) -> Tensor:
+def onnx_swish(x: Tensor, *, alpha: float = 1.0) -> Tensor:
     return x * torch.sigmoid(alpha * x)
 
 
-def thresholded_relu(x: Tensor, *, alpha: float = 1.0) -> Tensor:
+def onnx_thresholded_relu(x: Tensor, *, alpha: float = 1.0) -> Tensor:
     return torch.where(x > alpha, x, torch.zeros_like(x))
 
 
-def gelu(x: Tensor, *, approximate: str = "none") -> Tensor:
+def onnx_gelu(x: Tensor, *, approximate: str = "none") -> Tensor:
     return F.gelu(x, approximate=approximate)
 
 
-def flat_or_along(x: Tensor, axis: int | None, opset: int) -> tuple[Tensor, int]:
-    """Return what a softmax is taken of, and along which axis: before version 13 of all axes behind."""
+def _softmax_input(x: Tensor, axis: int | None, opset: int) -> tuple[Tensor, int]:
+    """Return the input and axis of a softmax: before opset 13, all axes from `axis` on are flattened."""
     if opset >= 13:
         return x, -1 if axis is None else axis
     axis = (1 if axis is None else axis) % max(1, x.ndim)
     return x.flatten(axis) if x.ndim > axis + 1 else x, axis
 
 
-def softmax(x: Tensor, *, axis: int | None = None, opset: int) -> Tensor:
-    flat, along = flat_or_along(x, axis, opset)
+def onnx_softmax(x: Tensor, *, axis: int | None = None, opset: int) -> Tensor:
+    flat, along = _softmax_input(x, axis, opset)
     return flat.softmax(along).reshape(x.shape)
 
 
-def log_softmax(x: Tensor, *, axis: int | None = None, opset: int) -> Tensor:
-    flat, along = flat_or_along(x, axis, opset)
+def onnx_log_softmax(x: Tensor, *, axis: int | None = None, opset: int) -> Tensor:
+    flat, along = _softmax_input(x, axis, opset)
     return flat.log_softmax(along).reshape(x.shape)
 
 
-def dropout(
+def onnx_dropout(
     x: Tensor,
     _: Tensor | None = None,
     training: Tensor | None = None,
@@ -133,15 +133,15 @@ def dropout(
     seed: int = 0,
 ) -> Tensor:
     if training is not None and bool(training):
-        raise Refused("was exported in training mode (call network.eval() first)")
+        raise UnsupportedModelError("was exported in training mode (call network.eval() first)")
     return x
 
 
-def where(condition: Tensor, a: Tensor, b: Tensor) -> Tensor:
+def onnx_where(condition: Tensor, a: Tensor, b: Tensor) -> Tensor:
     return torch.where(condition, a, b)
 
 
-def gemm(
+def onnx_gemm(
     a: Tensor,
     b: Tensor,
     c: Tensor | None = None,
@@ -157,14 +157,14 @@ def gemm(
     return product if c is None else product + (c if beta == 1 else beta * c)
 
 
-def einsum(*factors: Tensor, equation: str) -> Tensor:
+def onnx_einsum(*factors: Tensor, equation: str) -> Tensor:
     if not re.fullmatch(r"[A-Za-z., >-]{1,200}", equation) or len(factors) > 2:
-        raise Refused("has an Einsum that is not a plain product")
+        raise UnsupportedModelError("has an Einsum that is not a plain product")
     return torch.einsum(equation.replace(" ", ""), *factors)
 
 
-def many(combine: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., Tensor]:
-    """Return an operator of any number of inputs."""
+def _variadic_operator(combine: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., Tensor]:
+    """Return an operator with any number of inputs."""
 
     def combined(*values: Tensor) -> Tensor:
         return reduce(combine, values)
@@ -172,12 +172,12 @@ def many(combine: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., Tensor]:
     return combined
 
 
-def mean(*values: Tensor) -> Tensor:
+def onnx_mean(*values: Tensor) -> Tensor:
     return reduce(torch.add, values) / len(values)
 
 
-def one(function: Callable[[Tensor], Tensor]) -> Callable[..., Tensor]:
-    """Return an operator of one input without attributes."""
+def _unary_operator(function: Callable[[Tensor], Tensor]) -> Callable[..., Tensor]:
+    """Return an operator with one input and no attributes."""
 
     def applied(x: Tensor) -> Tensor:
         return function(x)
@@ -185,8 +185,8 @@ def one(function: Callable[[Tensor], Tensor]) -> Callable[..., Tensor]:
     return applied
 
 
-def two(function: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., Tensor]:
-    """Return an operator of two inputs without attributes."""
+def _binary_operator(function: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., Tensor]:
+    """Return an operator with two inputs and no attributes."""
 
     def applied(a: Tensor, b: Tensor) -> Tensor:
         return function(a, b)
@@ -196,54 +196,54 @@ def two(function: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., Tensor]:
 
 ELEMENTWISE: dict[str, Callable[..., Tensor]] = {
     **{
-        name: one(getattr(torch, name.lower()))
+        name: _unary_operator(getattr(torch, name.lower()))
         for name in ("Relu", "Sigmoid", "Tanh", "Erf", "Exp", "Log", "Sqrt", "Reciprocal", "Neg")
     },
     **{
-        name: one(getattr(torch, name.lower()))
+        name: _unary_operator(getattr(torch, name.lower()))
         for name in ("Abs", "Sign", "Floor", "Ceil", "Round", "Sin", "Cos")
     },
-    "Not": one(torch.logical_not),
-    "Identity": one(lambda x: x),
-    "Softplus": one(F.softplus),
-    "Softsign": one(F.softsign),
-    "HardSwish": one(F.hardswish),
-    "Mish": one(F.mish),
-    "Add": two(torch.add),
-    "Sub": two(torch.sub),
-    "Mul": two(torch.mul),
-    "Div": divide,
-    "Mod": modulo,
-    "Pow": power,
-    "Equal": two(torch.eq),
-    "Greater": two(torch.gt),
-    "GreaterOrEqual": two(torch.ge),
-    "Less": two(torch.lt),
-    "LessOrEqual": two(torch.le),
-    "And": two(torch.logical_and),
-    "Or": two(torch.logical_or),
-    "Xor": two(torch.logical_xor),
-    "Max": many(torch.maximum),
-    "Min": many(torch.minimum),
-    "Sum": many(torch.add),
-    "Mean": mean,
-    "Where": where,
-    "Cast": cast,
-    "CastLike": cast_like,
-    "Clip": clip,
-    "LeakyRelu": leaky_relu,
-    "Elu": elu,
-    "Celu": celu,
-    "Selu": selu,
-    "PRelu": prelu,
-    "HardSigmoid": hard_sigmoid,
-    "Swish": swish,
-    "ThresholdedRelu": thresholded_relu,
-    "Gelu": gelu,
-    "Softmax": softmax,
-    "LogSoftmax": log_softmax,
-    "Dropout": dropout,
-    "MatMul": two(torch.matmul),
-    "Gemm": gemm,
-    "Einsum": einsum,
+    "Not": _unary_operator(torch.logical_not),
+    "Identity": _unary_operator(lambda x: x),
+    "Softplus": _unary_operator(F.softplus),
+    "Softsign": _unary_operator(F.softsign),
+    "HardSwish": _unary_operator(F.hardswish),
+    "Mish": _unary_operator(F.mish),
+    "Add": _binary_operator(torch.add),
+    "Sub": _binary_operator(torch.sub),
+    "Mul": _binary_operator(torch.mul),
+    "Div": onnx_div,
+    "Mod": onnx_mod,
+    "Pow": onnx_pow,
+    "Equal": _binary_operator(torch.eq),
+    "Greater": _binary_operator(torch.gt),
+    "GreaterOrEqual": _binary_operator(torch.ge),
+    "Less": _binary_operator(torch.lt),
+    "LessOrEqual": _binary_operator(torch.le),
+    "And": _binary_operator(torch.logical_and),
+    "Or": _binary_operator(torch.logical_or),
+    "Xor": _binary_operator(torch.logical_xor),
+    "Max": _variadic_operator(torch.maximum),
+    "Min": _variadic_operator(torch.minimum),
+    "Sum": _variadic_operator(torch.add),
+    "Mean": onnx_mean,
+    "Where": onnx_where,
+    "Cast": onnx_cast,
+    "CastLike": onnx_cast_like,
+    "Clip": onnx_clip,
+    "LeakyRelu": onnx_leaky_relu,
+    "Elu": onnx_elu,
+    "Celu": onnx_celu,
+    "Selu": onnx_selu,
+    "PRelu": onnx_prelu,
+    "HardSigmoid": onnx_hard_sigmoid,
+    "Swish": onnx_swish,
+    "ThresholdedRelu": onnx_thresholded_relu,
+    "Gelu": onnx_gelu,
+    "Softmax": onnx_softmax,
+    "LogSoftmax": onnx_log_softmax,
+    "Dropout": onnx_dropout,
+    "MatMul": _binary_operator(torch.matmul),
+    "Gemm": onnx_gemm,
+    "Einsum": onnx_einsum,
 }

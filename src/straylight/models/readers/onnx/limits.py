@@ -1,4 +1,4 @@
-"""What a graph may cost, by the images that it gets and the weights that its file holds."""
+"""Limit the cost of a graph, by the size of its images and of its file."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,23 +6,23 @@ from math import prod
 
 from torch import Tensor
 
-from straylight.models.readers.export_checks import Refused
-from straylight.models.readers.onnx.network import Step
+from straylight.models.readers.network import UnsupportedModelError
+from straylight.models.readers.onnx.network import OnnxStep
 
-# Numbers at once and in all, and products, for each image: no classifier comes near, and a file that
-# says more of itself is refused before it costs anything.
+# Numbers in memory at once, numbers in total, and multiplications per image: far more than any classifier
+# needs. A graph that needs more is refused before it is computed.
 AT_ONCE, IN_ALL, PRODUCTS = 2**21, 5 * 10**7, 2 * 10**9
 STEPS, BYTES_PER_STEP = 1500, 10_000  # each costs a millisecond, whatever it computes
 
 
 @dataclass
-class Cost:
-    """Adds up what the steps of a graph cost, from the shapes alone.
+class ComputeCost:
+    """The accumulated cost of a graph's steps, from shapes only.
 
     Attributes:
         rows: Images in the batch.
-        pixels: Of one image.
-        size: Bytes of the file: a larger one may cost more, as its weights do.
+        pixels: Pixels of one image.
+        size: Size of the file in bytes: a larger file may cost more.
     """
 
     rows: int
@@ -34,39 +34,43 @@ class Cost:
     products: int = 0
     steps: int = 0
 
-    def add(self, step: Step, inputs: Sequence[Tensor | None], outputs: Sequence[Tensor]) -> None:
-        """Count one step, before it is computed.
+    def add(
+        self, step: OnnxStep, inputs: Sequence[Tensor | None], outputs: Sequence[Tensor]
+    ) -> None:
+        """Add one step, before it is computed.
 
         Raises:
-            Refused: If it is too much.
+            UnsupportedModelError: If a limit is exceeded.
         """
         out = sum(value.numel() for value in outputs)
         self.in_all += out + sum(value.numel() for value in inputs if value is not None)
-        self.products += products(step, inputs, outputs)
+        self.products += _count_multiplications(step, inputs, outputs)
         self.steps += max(1, len(outputs), len(inputs) // 4)
         self.at_once += out
         most_at_once = self.rows * (AT_ONCE + 512 * self.pixels) + self.size // 2
         if self.at_once > most_at_once:
-            raise Refused(f"has a {step.operator} that makes too large a tensor")
+            raise UnsupportedModelError(f"has a {step.operator} that makes too large a tensor")
         most_in_all = self.rows * (IN_ALL + 1000 * self.pixels + 200 * self.size)
         most_products = self.rows * (PRODUCTS + self.pixels * self.size // 4)
         most_steps = STEPS + self.size // BYTES_PER_STEP
         if self.in_all > most_in_all or self.products > most_products or self.steps > most_steps:
-            raise Refused("would compute for far longer than a network of its size")
+            raise UnsupportedModelError("would compute for far longer than a network of its size")
         for number, value in zip(step.outputs, outputs, strict=False):
             if number is not None:
                 self.held[number] = value.numel()
             else:
                 self.at_once -= value.numel()
 
-    def free(self, step: Step) -> None:
-        """Take away what no later step needs."""
+    def free(self, step: OnnxStep) -> None:
+        """Release the values that no later step needs."""
         for number in step.last:
             self.at_once -= self.held.pop(number, 0)
 
 
-def products(step: Step, inputs: Sequence[Tensor | None], outputs: Sequence[Tensor]) -> int:
-    """Return the multiplications of a step, roughly."""
+def _count_multiplications(
+    step: OnnxStep, inputs: Sequence[Tensor | None], outputs: Sequence[Tensor]
+) -> int:
+    """Return the approximate number of multiplications in a step."""
     tensors = [value for value in inputs if value is not None]
     out = sum(value.numel() for value in outputs)
     if step.operator == "Conv":

@@ -1,4 +1,4 @@
-"""A network that walks the nodes of an ONNX file: functions of torch, and no code of the file."""
+"""A network that runs the nodes of an ONNX file with torch functions, and no code from the file."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,24 +7,28 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from straylight.models.readers.export_checks import Refused
+from straylight.models.readers.network import UnsupportedModelError
 from straylight.models.readers.onnx.elementwise import ELEMENTWISE
+from straylight.models.readers.onnx.indexing import INDEXING
 from straylight.models.readers.onnx.norms import NORMS
+from straylight.models.readers.onnx.pooling import POOLING
 from straylight.models.readers.onnx.reductions import REDUCTIONS
 from straylight.models.readers.onnx.resizing import RESIZING
 from straylight.models.readers.onnx.shapes import SHAPES
-from straylight.models.readers.onnx.windows import WINDOWS
+from straylight.models.readers.onnx.windows import CONVOLUTIONS
 
 OPERATORS: dict[str, Callable[..., Any]] = {
     **ELEMENTWISE,
     **SHAPES,
+    **INDEXING,
     **REDUCTIONS,
-    **WINDOWS,
+    **CONVOLUTIONS,
+    **POOLING,
     **RESIZING,
     **NORMS,
 }
-# Inputs whose values say the shape of what comes out, by position: they may not come of an image.
-VALUES: dict[str, frozenset[int]] = {
+# Inputs whose values determine the output's shape, by position: they may not depend on the images.
+SHAPE_INPUTS: dict[str, frozenset[int]] = {
     "Reshape": frozenset({1}),
     "Squeeze": frozenset({1}),
     "Unsqueeze": frozenset({1}),
@@ -45,13 +49,13 @@ TO_NHWC = (0, 2, 3, 1)
 
 
 @dataclass(frozen=True)
-class Step:
-    """One node.
+class OnnxStep:
+    """One node of a graph, ready to compute.
 
     Attributes:
-        inputs, outputs: Numbers of values (none: left out).
-        keywords: What the operator's function gets besides.
-        layer: Name of the layer that does it, if one does.
+        inputs, outputs: Numbers of values (None: omitted).
+        keywords: Keyword arguments of the operator's function.
+        layer: Name of the torch layer that computes it instead, if there is one.
         last: Values that no later step needs.
     """
 
@@ -69,20 +73,20 @@ class Step:
         return found if isinstance(found, tuple) else (found,)
 
 
-class Network(nn.Module):
-    """Images (N, C, H, W) to what the graph gives.
+class OnnxNetwork(nn.Module):
+    """A network from images (N, C, H, W) to one output of an ONNX graph.
 
     Args:
-        steps: In their order.
-        layers: Of those steps that have one.
+        steps: The steps, in order.
+        layers: Torch layers by name, for the steps that have one.
         constants: Values that do not depend on the images.
-        image, output: Numbers of the values that come in and out.
-        nhwc: The graph takes its images with the channels last.
+        image, output: Numbers of the input and output values.
+        nhwc: The graph takes channels last.
     """
 
     def __init__(
         self,
-        steps: Sequence[Step],
+        steps: Sequence[OnnxStep],
         layers: Mapping[str, nn.Module],
         constants: Mapping[int, Tensor],
         *,
@@ -103,7 +107,7 @@ class Network(nn.Module):
         values[self.image] = images.permute(TO_NHWC) if self.nhwc else images
         for step in self.steps:
             if step.layer:
-                found: tuple[Tensor, ...] = (self.layers[step.layer](values[first(step)]),)
+                found: tuple[Tensor, ...] = (self.layers[step.layer](values[_layer_input(step)]),)
             else:
                 found = step.compute([None if n is None else values[n] for n in step.inputs])
             for number, value in zip(step.outputs, found, strict=False):
@@ -114,48 +118,50 @@ class Network(nn.Module):
         return values[self.output]
 
     def source(self) -> bytes:
-        """Return the graph as text: two graphs with the same weights are two networks."""
+        """Return the graph as text for its digest: graphs with the same weights may differ."""
         lines = [f"{self.image} {self.output} {self.nhwc}"]
         for step in self.steps:
-            said = {k: v.tolist() if isinstance(v, Tensor) else v for k, v in step.keywords.items()}
-            name = step.function.__name__
-            lines.append(
-                f"{step.operator} {name} {step.inputs} {step.outputs} {sorted(said.items())}"
+            keywords = sorted(
+                (k, v.tolist() if isinstance(v, Tensor) else v) for k, v in step.keywords.items()
             )
+            as_in_file = step.function is OPERATORS[step.operator]  # or changed for any batch size
+            lines.append(f"{step.operator} {as_in_file} {step.inputs} {step.outputs} {keywords}")
         lines += [repr(layer) for layer in self.layers.values()]
         return "\n".join(lines).encode()
 
 
-def first(step: Step) -> int:
+def _layer_input(step: OnnxStep) -> int:
     """Return the number of a layer's input."""
     number = step.inputs[0]
     if number is None:
-        raise Refused(f"has a {step.operator} without its input")
+        raise UnsupportedModelError(f"has a {step.operator} without its input")
     return number
 
 
-def on_meta(
-    step: Step, layer: nn.Module | None, inputs: Sequence[Tensor | None], real: frozenset[int]
+def infer_shapes(
+    step: OnnxStep, layer: nn.Module | None, inputs: Sequence[Tensor | None], real: frozenset[int]
 ) -> tuple[Tensor, ...]:
-    """Compute what shapes come out of a step, and no values.
+    """Return the outputs of a step as shapes only (on torch's device "meta").
 
     Args:
-        step: It.
-        layer: Its layer, if it has one.
-        inputs: Their values, or their shapes alone (on torch's device "meta").
-        real: Positions of the inputs whose values say what shape comes out.
+        step: The step.
+        layer: Its torch layer, if it has one.
+        inputs: Its inputs, with values or on the device "meta".
+        real: Positions of the inputs whose values determine the output's shape.
 
     Raises:
-        Refused: If such a value is computed from the images.
+        UnsupportedModelError: If such a value is computed from the images.
     """
     given: list[Tensor | None] = []
     for position, value in enumerate(inputs):
         if position in real and value is not None and value.is_meta:
-            raise Refused(f"has a {step.operator} whose shape depends on what is in the images")
+            raise UnsupportedModelError(
+                f"has a {step.operator} whose shape depends on the content of the images"
+            )
         given.append(value if value is None or position in real else value.to("meta"))
     x = given[0] if given else None
     if isinstance(layer, nn.BatchNorm2d) and x is not None and x.shape[1] == layer.num_features:
-        return (torch.empty_like(x),)  # torch needs milliseconds for it
+        return (torch.empty_like(x),)  # torch would need milliseconds
     with torch.device("meta"):
         if layer is None:
             return step.compute(given)

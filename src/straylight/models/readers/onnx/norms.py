@@ -1,4 +1,4 @@
-"""Operators of ONNX that normalise, and the layers of torch for those that have weights of their own."""
+"""ONNX normalisation operators, and torch layers for operators with weights."""
 
 from collections.abc import Callable
 
@@ -6,11 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from straylight.models.readers.export_checks import Refused
-from straylight.models.readers.onnx.windows import convolution, fill
+from straylight.models.readers.network import UnsupportedModelError
+from straylight.models.readers.onnx.windows import conv_layer, fill_layer
 
 
-def batch_norm(
+def onnx_batch_normalization(
     x: Tensor,
     scale: Tensor,
     shift: Tensor,
@@ -23,15 +23,17 @@ def batch_norm(
     training_mode: int = 0,
 ) -> Tensor:
     if training_mode or not spatial:
-        raise Refused("was exported in training mode (call network.eval() first)")
+        raise UnsupportedModelError("was exported in training mode (call network.eval() first)")
     return F.batch_norm(x, mean, variance, scale, shift, eps=epsilon)
 
 
-def instance_norm(x: Tensor, scale: Tensor, shift: Tensor, *, epsilon: float = 1e-5) -> Tensor:
+def onnx_instance_normalization(
+    x: Tensor, scale: Tensor, shift: Tensor, *, epsilon: float = 1e-5
+) -> Tensor:
     return F.group_norm(x, x.shape[1], scale, shift, epsilon)
 
 
-def layer_norm(
+def onnx_layer_normalization(
     x: Tensor,
     scale: Tensor,
     shift: Tensor | None = None,
@@ -45,14 +47,14 @@ def layer_norm(
     return normed if shift is None else normed + shift
 
 
-def rms_norm(
+def onnx_rms_normalization(
     x: Tensor, scale: Tensor, *, axis: int = -1, epsilon: float = 1e-5, stash_type: int = 1
 ) -> Tensor:
     along = tuple(range(axis % x.ndim, x.ndim))
     return x * torch.rsqrt(x.square().mean(along, keepdim=True) + epsilon) * scale
 
 
-def group_norm(
+def onnx_group_normalization(
     x: Tensor,
     scale: Tensor,
     shift: Tensor,
@@ -68,32 +70,32 @@ def group_norm(
     return F.group_norm(x, num_groups, scale, shift, epsilon)
 
 
-def local_norm(
+def onnx_lrn(
     x: Tensor, *, alpha: float = 1e-4, beta: float = 0.75, bias: float = 1.0, size: int
 ) -> Tensor:
     if size % 2 == 0 or not 1 <= size <= 1024:
-        raise Refused("has an LRN over an even number of channels")
+        raise UnsupportedModelError("has an LRN over an even number of channels")
     return F.local_response_norm(x, size, alpha, beta, bias)
 
 
-def lp_norm(x: Tensor, *, axis: int = -1, p: int = 2) -> Tensor:
+def onnx_lp_normalization(x: Tensor, *, axis: int = -1, p: int = 2) -> Tensor:
     if p not in (1, 2):
-        raise Refused("has an LpNormalization of another power than 1 and 2")
+        raise UnsupportedModelError("has an LpNormalization with a power other than 1 and 2")
     return x / (x.abs() ** p).sum(axis, keepdim=True) ** (1 / p)
 
 
 NORMS: dict[str, Callable[..., Tensor]] = {
-    "BatchNormalization": batch_norm,
-    "InstanceNormalization": instance_norm,
-    "LayerNormalization": layer_norm,
-    "RMSNormalization": rms_norm,
-    "GroupNormalization": group_norm,
-    "LRN": local_norm,
-    "LpNormalization": lp_norm,
+    "BatchNormalization": onnx_batch_normalization,
+    "InstanceNormalization": onnx_instance_normalization,
+    "LayerNormalization": onnx_layer_normalization,
+    "RMSNormalization": onnx_rms_normalization,
+    "GroupNormalization": onnx_group_normalization,
+    "LRN": onnx_lrn,
+    "LpNormalization": onnx_lp_normalization,
 }
 
 
-def batch_norm_layer(
+def _batch_norm_layer(
     scale: Tensor,
     shift: Tensor,
     mean: Tensor,
@@ -104,17 +106,17 @@ def batch_norm_layer(
     spatial: int = 1,
     training_mode: int = 0,
 ) -> nn.Module:
-    """Return a batch norm as torch's own layer: it says what images the network remembers."""
+    """Build a batch norm as a torch layer, so that its running statistics can be read."""
     if training_mode or not spatial:
-        raise Refused("was exported in training mode (call network.eval() first)")
+        raise UnsupportedModelError("was exported in training mode (call network.eval() first)")
     with torch.device("meta"):
         layer = nn.BatchNorm2d(len(scale), eps=epsilon)
-    fill(layer, weight=scale, bias=shift, running_mean=mean, running_var=variance)
+    fill_layer(layer, weight=scale, bias=shift, running_mean=mean, running_var=variance)
     layer.num_batches_tracked = torch.tensor(0)
     return layer
 
 
-def linear_layer(
+def _linear_layer(
     weight: Tensor,
     bias: Tensor,
     *,
@@ -123,19 +125,19 @@ def linear_layer(
     transA: int = 0,  # noqa: N803
     transB: int = 0,  # noqa: N803
 ) -> nn.Module | None:
-    """Return a product with weights as torch's own layer, where it is one."""
+    """Build a product with weights as a torch linear layer, or None if it is not one."""
     weight = weight if transB else weight.t()
     if (alpha, beta, transA) != (1.0, 1.0, 0) or bias.shape != weight.shape[:1]:
         return None
     with torch.device("meta"):
         layer = nn.Linear(weight.shape[1], weight.shape[0])
-    fill(layer, weight=weight.contiguous(), bias=bias)
+    fill_layer(layer, weight=weight.contiguous(), bias=bias)
     return layer
 
 
-# Of an image of four dimensions and weights that are constant.
+# Operators built as torch layers if their weights are constant, with the number of input dimensions.
 LAYERS: dict[str, tuple[int, Callable[..., nn.Module | None]]] = {
-    "Conv": (4, convolution),
-    "BatchNormalization": (4, batch_norm_layer),
-    "Gemm": (2, linear_layer),
+    "Conv": (4, conv_layer),
+    "BatchNormalization": (4, _batch_norm_layer),
+    "Gemm": (2, _linear_layer),
 }

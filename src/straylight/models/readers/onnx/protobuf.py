@@ -1,56 +1,56 @@
-"""The wire format of protobuf, read field by field: what is not asked for is never looked at."""
+"""Parse protobuf's wire format field by field; fields that are not needed are not parsed."""
 
 import struct
 from collections.abc import Iterator
 
 import numpy as np
 
-from straylight.models.readers.export_checks import Refused
+from straylight.models.readers.network import UnsupportedModelError
 
-MOST = 500_000  # fields and numbers of one file; 10,000 nodes have a tenth
+MOST_FIELDS = 500_000  # fields and numbers of one file; 10,000 nodes have a tenth
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 
 Field = int | memoryview
 Message = dict[int, list[Field]]
 
 
-class Wire:
-    """Reads messages, at bounded cost: protobuf's own reader makes an object of every two bytes."""
+class WireReader:
+    """A parser of messages with bounded cost: protobuf's own creates an object for every two bytes."""
 
     def __init__(self) -> None:
-        self.left = MOST
+        self.left = MOST_FIELDS
 
-    def message(self, field: Field) -> Message:
+    def read_message(self, field: Field) -> Message:
         """Return the fields of a message by their numbers.
 
         Raises:
-            Refused: If it is not a message, or has too many fields.
+            UnsupportedModelError: If it is not a message, or has too many fields.
         """
         found: Message = {}
-        data = view(field)
+        data = field_bytes(field)
         place = 0
         while place < len(data):
-            tag, place = self.varint(data, place)
+            tag, place = self._read_varint(data, place)
             number, kind = tag >> 3, tag & 7
             value: Field
             if kind == VARINT:
-                value, place = self.varint(data, place)
+                value, place = self._read_varint(data, place)
             else:
                 size = {FIXED64: 8, FIXED32: 4}.get(kind, -1)
                 if kind == BYTES:
-                    size, place = self.varint(data, place)
+                    size, place = self._read_varint(data, place)
                 if not 0 <= size <= len(data) - place:
-                    raise Refused("is cut short, or is not an ONNX file")
+                    raise UnsupportedModelError("is cut short, or is not an ONNX file")
                 value = data[place : place + size]
                 place += size
             found.setdefault(number, []).append(value)
         return found
 
-    def varint(self, data: memoryview, place: int) -> tuple[int, int]:
-        """Return a number and where it ends."""
+    def _read_varint(self, data: memoryview, place: int) -> tuple[int, int]:
+        """Return an unsigned integer and the position after it."""
         self.left -= 1
         if self.left < 0:
-            raise Refused(f"holds more than {MOST:,} fields")
+            raise UnsupportedModelError(f"contains more than {MOST_FIELDS:,} fields")
         value = 0
         for shift in range(0, 70, 7):
             if place >= len(data):
@@ -60,57 +60,57 @@ class Wire:
             value |= (byte & 127) << shift
             if byte < 128:
                 return value & (2**64 - 1), place
-        raise Refused("is cut short, or is not an ONNX file")
+        raise UnsupportedModelError("is cut short, or is not an ONNX file")
 
-    def numbers(self, fields: list[Field]) -> Iterator[int]:
+    def read_integers(self, fields: list[Field]) -> Iterator[int]:
         """Yield signed integers, packed or not."""
         for field in fields:
             if isinstance(field, int):
-                yield signed(field)
+                yield _to_signed(field)
                 continue
             place = 0
             while place < len(field):
-                value, place = self.varint(field, place)
-                yield signed(value)
+                value, place = self._read_varint(field, place)
+                yield _to_signed(value)
 
 
-def signed(value: int) -> int:
-    """Return the number of 64 bits that a varint stands for."""
+def _to_signed(value: int) -> int:
+    """Return a varint as a signed 64-bit integer."""
     return value - 2**64 if value >= 2**63 else value
 
 
-def view(field: Field) -> memoryview:
+def field_bytes(field: Field) -> memoryview:
     """Return the bytes of a field."""
     if isinstance(field, int):
-        raise Refused("has a number where bytes belong")
+        raise UnsupportedModelError("has a number where bytes belong")
     return field
 
 
-def text(fields: list[Field]) -> str:
-    """Return a string, the last one if there are several; names are for comparing and quoting only."""
-    return bytes(view(fields[-1])).decode("utf-8", "replace") if fields else ""
+def field_text(fields: list[Field]) -> str:
+    """Return the last value of a string field; names are only compared and quoted."""
+    return bytes(field_bytes(fields[-1])).decode("utf-8", "replace") if fields else ""
 
 
-def integer(fields: list[Field], otherwise: int = 0) -> int:
-    """Return a signed integer, the last one if there are several."""
+def field_integer(fields: list[Field], otherwise: int = 0) -> int:
+    """Return the last value of an integer field."""
     if not fields:
         return otherwise
     if not isinstance(fields[-1], int):
-        raise Refused("has bytes where a number belongs")
-    return signed(fields[-1])
+        raise UnsupportedModelError("has bytes where a number belongs")
+    return _to_signed(fields[-1])
 
 
-def floats(fields: list[Field]) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
-    """Return numbers of 32 bits, packed or not."""
-    data = b"".join(view(field) for field in fields)
+def field_floats(fields: list[Field]) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+    """Return the values of a float field, packed or not."""
+    data = b"".join(field_bytes(field) for field in fields)
     if len(data) % 4:
-        raise Refused("is cut short, or is not an ONNX file")
+        raise UnsupportedModelError("is cut short, or is not an ONNX file")
     return np.frombuffer(data, "<f4").astype(np.float32)
 
 
-def single(field: Field) -> float:
-    """Return one number of 32 bits."""
-    data = view(field)
+def field_float(field: Field) -> float:
+    """Return the value of a 32-bit float field."""
+    data = field_bytes(field)
     if len(data) != 4:
-        raise Refused("has a number that is not of 32 bits")
+        raise UnsupportedModelError("has a number that is not of 32 bits")
     return float(struct.unpack("<f", data)[0])

@@ -1,14 +1,14 @@
-"""Operators of ONNX that reduce numbers along axes."""
+"""ONNX reduction operators."""
 
 from collections.abc import Callable
 
 from torch import Tensor
 
-from straylight.models.readers.onnx.shapes import Ints, chosen
+from straylight.models.readers.onnx.shapes import Ints, attribute_or_input
 
 
-def reducing(function: Callable[[Tensor, Ints, bool], Tensor]) -> Callable[..., Tensor]:
-    """Return an operator that reduces along axes."""
+def _reduction_operator(function: Callable[[Tensor, Ints, bool], Tensor]) -> Callable[..., Tensor]:
+    """Return an operator that applies a reduction along axes."""
 
     def reduced(
         x: Tensor,
@@ -18,7 +18,7 @@ def reducing(function: Callable[[Tensor, Ints, bool], Tensor]) -> Callable[..., 
         keepdims: int = 1,
         noop_with_empty_axes: int = 0,
     ) -> Tensor:
-        along = chosen(axes, given) or []
+        along = attribute_or_input(axes, given) or []
         if not along and noop_with_empty_axes:
             return x
         every = tuple(axis % max(1, x.ndim) for axis in along) or tuple(range(x.ndim))
@@ -27,20 +27,24 @@ def reducing(function: Callable[[Tensor, Ints, bool], Tensor]) -> Callable[..., 
     return reduced
 
 
-def product(x: Tensor, axes: Ints, keep: bool) -> Tensor:
+def _product_over_axes(x: Tensor, axes: Ints, keep: bool) -> Tensor:
     for axis in sorted(axes, reverse=True):
         x = x.prod(axis, keepdim=keep)
     return x
 
 
 REDUCTIONS: dict[str, Callable[..., Tensor]] = {
-    "ReduceMean": reducing(lambda x, axes, keep: x.mean(axes, keepdim=keep)),
-    "ReduceSum": reducing(lambda x, axes, keep: x.sum(axes, keepdim=keep)),
-    "ReduceMax": reducing(lambda x, axes, keep: x.amax(axes, keepdim=keep)),
-    "ReduceMin": reducing(lambda x, axes, keep: x.amin(axes, keepdim=keep)),
-    "ReduceProd": reducing(product),
-    "ReduceL1": reducing(lambda x, axes, keep: x.abs().sum(axes, keepdim=keep)),
-    "ReduceL2": reducing(lambda x, axes, keep: x.square().sum(axes, keepdim=keep).sqrt()),
-    "ReduceSumSquare": reducing(lambda x, axes, keep: x.square().sum(axes, keepdim=keep)),
-    "ReduceLogSumExp": reducing(lambda x, axes, keep: x.logsumexp(axes, keepdim=keep)),
+    "ReduceMean": _reduction_operator(lambda x, axes, keep: x.mean(axes, keepdim=keep)),
+    "ReduceSum": _reduction_operator(lambda x, axes, keep: x.sum(axes, keepdim=keep)),
+    "ReduceMax": _reduction_operator(lambda x, axes, keep: x.amax(axes, keepdim=keep)),
+    "ReduceMin": _reduction_operator(lambda x, axes, keep: x.amin(axes, keepdim=keep)),
+    "ReduceProd": _reduction_operator(_product_over_axes),
+    "ReduceL1": _reduction_operator(lambda x, axes, keep: x.abs().sum(axes, keepdim=keep)),
+    "ReduceL2": _reduction_operator(
+        lambda x, axes, keep: x.square().sum(axes, keepdim=keep).sqrt()
+    ),
+    "ReduceSumSquare": _reduction_operator(
+        lambda x, axes, keep: x.square().sum(axes, keepdim=keep)
+    ),
+    "ReduceLogSumExp": _reduction_operator(lambda x, axes, keep: x.logsumexp(axes, keepdim=keep)),
 }

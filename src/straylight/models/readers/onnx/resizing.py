@@ -1,4 +1,4 @@
-"""Operators of ONNX that resize images."""
+"""ONNX operators that resize images."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,12 +6,12 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
-from straylight.models.readers.export_checks import Refused
+from straylight.models.readers.network import UnsupportedModelError
 
 Ints = tuple[int, ...]
 
 
-def resize(
+def onnx_resize(
     x: Tensor,
     roi: Tensor | None = None,
     scales: Tensor | None = None,
@@ -27,16 +27,16 @@ def resize(
     mode: str = "nearest",
     nearest_mode: str = "round_prefer_floor",
 ) -> Tensor:
-    """Resize height and width as torch can; the coordinates of the modes that it lacks are refused."""
+    """Resize height and width with torch; coordinate modes that torch lacks are refused."""
     along = list(axes) if axes is not None else list(range(x.ndim))
     given = sizes if sizes is not None and sizes.numel() else scales
     if given is None or given.numel() != len(along) or x.ndim != 4:
-        raise Refused("has a Resize that is not of height and width")
+        raise UnsupportedModelError("has a Resize that is not of height and width")
     whole = given is sizes
     wanted: dict[int, float] = dict(zip((a % 4 for a in along), given.tolist(), strict=True))
     ratio = {a: n / x.shape[a] if whole else n for a, n in wanted.items()}
     if any(ratio.get(axis, 1) != 1 for axis in (0, 1)) or keep_aspect_ratio_policy != "stretch":
-        raise Refused("has a Resize that is not of height and width")
+        raise UnsupportedModelError("has a Resize that is not of height and width")
     coordinates = coordinate_transformation_mode
     up = all(ratio.get(axis, 1.0) == int(ratio.get(axis, 1.0)) for axis in (2, 3))
     exact = {
@@ -51,10 +51,12 @@ def resize(
         and not exclude_outside,
     }
     if not exact.get(mode, False):
-        raise Refused(f"has a Resize of mode {mode[:20]!r} with {coordinates[:30]!r} coordinates")
+        raise UnsupportedModelError(
+            f"has a Resize of mode {mode[:20]!r} with {coordinates[:30]!r} coordinates"
+        )
     corners = {} if mode == "nearest" else {"align_corners": coordinates == "align_corners"}
     names = {"nearest": "nearest", "linear": "bilinear", "cubic": "bicubic"}
-    if x.is_meta:  # torch computes the shape alone far faster for this mode, and it is the same
+    if x.is_meta:  # torch infers the shape far faster for this mode, and it is the same
         mode, corners, antialias = "nearest", {}, 0
     more: dict[str, Any] = {"mode": names[mode], "antialias": bool(antialias), **corners}
     if whole:
@@ -62,9 +64,9 @@ def resize(
     return F.interpolate(x, scale_factor=[ratio.get(a, 1.0) for a in (2, 3)], **more)
 
 
-def upsample(x: Tensor, scales: Tensor, *, mode: str = "nearest") -> Tensor:
+def onnx_upsample(x: Tensor, scales: Tensor, *, mode: str = "nearest") -> Tensor:
     coordinates = "asymmetric"
-    return resize(
+    return onnx_resize(
         x,
         scales=scales,
         mode=mode,
@@ -73,4 +75,4 @@ def upsample(x: Tensor, scales: Tensor, *, mode: str = "nearest") -> Tensor:
     )
 
 
-RESIZING: dict[str, Callable[..., Tensor]] = {"Resize": resize, "Upsample": upsample}
+RESIZING: dict[str, Callable[..., Tensor]] = {"Resize": onnx_resize, "Upsample": onnx_upsample}

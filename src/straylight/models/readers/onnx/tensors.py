@@ -1,4 +1,4 @@
-"""Tensors of an ONNX file, and of the files beside it that it names."""
+"""Read the tensors of an ONNX file, including external weights in files beside it."""
 
 import math
 import os
@@ -9,23 +9,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from straylight.core.errors import quoted
-from straylight.models.readers.export_checks import Refused
+from straylight.core.errors import quote_text
+from straylight.models.readers.network import UnsupportedModelError
 from straylight.models.readers.onnx.protobuf import (
     Field,
     Message,
-    Wire,
-    floats,
-    integer,
-    text,
-    view,
+    WireReader,
+    field_bytes,
+    field_floats,
+    field_integer,
+    field_text,
 )
 
-# TensorProto: numbers of its fields.
+# Field numbers of a TensorProto.
 DIMS, KIND, SEGMENT, FLOATS, INTS, STRINGS, LONGS, NAME, RAW = range(1, 10)
 DOUBLES, UNSIGNED, EXTERNAL, LOCATION = 10, 11, 13, 14
 FLOAT, DOUBLE, HALF, BFLOAT = 1, 11, 10, 16
-# What torch has as well; weights may be stored in half precision, and then cast.
+# Types that torch has as well; weights may be stored in half precision, and are cast then.
 KINDS = {
     FLOAT: "<f4",
     2: "u1",
@@ -51,105 +51,120 @@ NAMES = {
     21: "uint4",
     22: "int4",
 }
-SIDES = 16  # dimensions of a tensor
+MOST_DIMENSIONS = 16  # most dimensions of a tensor
 
 
-class Tensors:
-    """Reads tensors; the weights beside the file are read once each.
+class TensorReader:
+    """A reader of tensors, including external weights, of which no bytes are read twice.
 
     Args:
-        wire: Of the file.
-        folder: Where the file lies.
+        wire: Parser of the file.
+        folder: Folder that contains the file.
     """
 
-    def __init__(self, wire: Wire, folder: Path) -> None:
+    def __init__(self, wire: WireReader, folder: Path) -> None:
         self.wire, self.folder = wire, folder
-        self.beside_it = 0  # bytes that were read there
-        self.left: dict[str, int] = {}  # bytes of each file beside it that no tensor has claimed
+        self.external_size = 0  # bytes of external weights that were read
+        self.left: dict[str, int] = {}  # unclaimed bytes of each external file
 
     def read(self, field: Field) -> tuple[str, Tensor]:
-        """Return the name and the values of a TensorProto.
+        """Read the name and the values of a TensorProto.
 
         Raises:
-            Refused: If it claims more than there is, or numbers that torch does not have.
+            UnsupportedModelError: If it claims more bytes than there are, or has a type that torch lacks.
         """
-        fields = self.wire.message(field)
-        kind, dims = integer(fields.get(KIND, [])), tuple(self.wire.numbers(fields.get(DIMS, [])))
+        fields = self.wire.read_message(field)
+        kind, dims = (
+            field_integer(fields.get(KIND, [])),
+            tuple(self.wire.read_integers(fields.get(DIMS, []))),
+        )
         if kind not in KINDS:
-            raise Refused(
-                f"holds {NAMES.get(kind, 'unknown')} numbers, which do not compute in float32"
+            raise UnsupportedModelError(
+                f"contains {NAMES.get(kind, 'unknown')} numbers, which cannot be computed in float32"
             )
-        if len(dims) > SIDES or min(dims, default=0) < 0 or SEGMENT in fields:
-            raise Refused("has a tensor without plain dimensions")
+        if len(dims) > MOST_DIMENSIONS or min(dims, default=0) < 0 or SEGMENT in fields:
+            raise UnsupportedModelError("has a tensor without plain dimensions")
         dtype, count = np.dtype(KINDS[kind]), math.prod(dims)
-        external = integer(fields.get(LOCATION, [])) == 1
+        external = field_integer(fields.get(LOCATION, [])) == 1
         data = (
-            self.beside(fields, count * dtype.itemsize) if external else self.inside(fields, kind)
+            self._external_bytes(fields, count * dtype.itemsize)
+            if external
+            else self._embedded_bytes(fields, kind)
         )
         if len(data) != count * dtype.itemsize:
-            raise Refused(
-                f"has a tensor of {len(data):,} bytes that says it has {count * dtype.itemsize:,}"
+            raise UnsupportedModelError(
+                f"has a tensor of {len(data):,} bytes that claims {count * dtype.itemsize:,}"
             )
         array = np.frombuffer(data, dtype).reshape(dims).astype(dtype.newbyteorder("="))
-        return text(fields.get(NAME, [])), torch.from_numpy(array)
+        return field_text(fields.get(NAME, [])), torch.from_numpy(array)
 
-    def inside(self, fields: Message, kind: int) -> bytes | memoryview:
-        """Return the bytes of a tensor that lies in the file itself."""
+    def _embedded_bytes(self, fields: Message, kind: int) -> bytes | memoryview:
+        """Return the bytes of a tensor stored in the file itself."""
         if RAW in fields:
-            return view(fields[RAW][-1])
+            return field_bytes(fields[RAW][-1])
         if FLOATS in fields and kind == FLOAT:
-            return floats(fields[FLOATS]).astype("<f4").tobytes()
+            return field_floats(fields[FLOATS]).astype("<f4").tobytes()
         if DOUBLES in fields and kind == DOUBLE:
-            return b"".join(view(field) for field in fields[DOUBLES])
+            return b"".join(field_bytes(field) for field in fields[DOUBLES])
         stored = fields.get(LONGS if kind == 7 else INTS, [])
-        numbers = np.fromiter(self.wire.numbers(stored), np.int64)
+        numbers = np.fromiter(self.wire.read_integers(stored), np.int64)
         if kind == HALF:  # their bits are stored as integers
             return numbers.astype("<u2").tobytes()
         return numbers.astype(KINDS[kind]).tobytes()
 
-    def beside(self, fields: Message, size: int) -> bytes:
-        """Return the bytes of a tensor that lies in a file beside the model.
+    def _external_bytes(self, fields: Message, size: int) -> bytes:
+        """Return the bytes of a tensor stored in a file beside the model.
 
         Raises:
-            Refused: If that is not a plain file in the same folder, or does not hold them.
+            UnsupportedModelError: If that is not a plain file in the same folder, or does not contain them.
         """
-        pairs = (self.wire.message(entry) for entry in fields.get(EXTERNAL, []))
-        said = {text(pair.get(1, [])): text(pair.get(2, [])) for pair in pairs}
-        name, offset = said.get("location", ""), said.get("offset", "0")
-        length = said.get("length", str(size))
+        pairs = (self.wire.read_message(entry) for entry in fields.get(EXTERNAL, []))
+        entries = {field_text(pair.get(1, [])): field_text(pair.get(2, [])) for pair in pairs}
+        name, offset = entries.get("location", ""), entries.get("offset", "0")
+        length = entries.get("length", str(size))
         plain = name not in ("", ".", "..") and not set(name) & set("/\\:\0")
         if not plain or not name.isprintable():
-            raise Refused(
-                f"has weights in {quoted(name)!r}: they must lie beside it, named without a folder"
+            raise UnsupportedModelError(
+                f"has weights in {quote_text(name)!r}: they must be in a file beside it, without a folder"
             )
         if not all(n.isascii() and n.isdigit() and len(n) < 19 for n in (offset, length)):
-            raise Refused(f"has weights in {quoted(name)} without a plain offset and length")
+            raise UnsupportedModelError(
+                f"has weights in {quote_text(name)} without a plain offset and length"
+            )
         if int(length) != size:
-            raise Refused(f"has a tensor of {int(length):,} bytes that says it has {size:,}")
-        return self.cut(name, int(offset), size)
+            raise UnsupportedModelError(
+                f"has a tensor of {int(length):,} bytes that claims {size:,}"
+            )
+        return self._read_external_file(name, int(offset), size)
 
-    def cut(self, name: str, offset: int, size: int) -> bytes:
-        """Return bytes of a file beside the model; a link or a device is not opened."""
+    def _read_external_file(self, name: str, offset: int, size: int) -> bytes:
+        """Return bytes from a file beside the model; links and devices are not opened."""
         flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
         flags |= getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
         path = self.folder / name
         try:
             if not stat.S_ISREG(path.lstat().st_mode):
-                raise Refused(f"has weights in {quoted(name)}, which is a link or not a file")
+                raise UnsupportedModelError(
+                    f"has weights in {quote_text(name)}, which is a link or not a file"
+                )
             descriptor = os.open(path, flags)
         except OSError as error:
-            raise Refused(
-                f"has weights in {quoted(name)}, which is not beside it ({error.strerror}): copy both "
+            raise UnsupportedModelError(
+                f"has weights in {quote_text(name)}, which is not beside it ({error.strerror}): copy both "
                 "files together"
             ) from error
         with os.fdopen(descriptor, "rb") as stream:
             status = os.fstat(stream.fileno())
             if not stat.S_ISREG(status.st_mode):
-                raise Refused(f"has weights in {quoted(name)}, which is not a file")
-            # No two tensors share bytes, so what is read is never more than there is.
+                raise UnsupportedModelError(
+                    f"has weights in {quote_text(name)}, which is not a file"
+                )
+            # No two tensors share bytes, so no more is read than the file has.
             self.left[name] = self.left.get(name, status.st_size) - size
             if offset + size > status.st_size or self.left[name] < 0:
-                raise Refused(f"has weights beyond the end of {quoted(name)}: copy it again")
-            self.beside_it += size
+                raise UnsupportedModelError(
+                    f"has weights beyond the end of {quote_text(name)}: copy it again"
+                )
+            self.external_size += size
             stream.seek(offset)
             return stream.read(size)
