@@ -13,6 +13,7 @@ from fixed_audit import fixed_audit
 from shades import SHAPE, Parts, quick
 from straylight import Classifier, ImageSet, Snapshot
 from straylight.attacks.ball import Ball
+from straylight.attacks.catalogue import ATTACKS
 from straylight.audit.perturbation import MethodInfo
 from straylight.audit.results import Audit
 from straylight.core.progress import Silent
@@ -34,6 +35,21 @@ def test_half_of_the_usual_steps_is_the_limit(steps: int, n: int) -> None:
     warnings = weak_run_warnings(with_steps(steps))
     assert len(warnings) == n
     assert all(f"ran with steps {steps} and batch size 32, where 300" in w for w in warnings)
+
+
+@pytest.mark.parametrize(("name", "key"), [("auto", "image_passes"), ("sequential", "epochs")])
+@pytest.mark.parametrize("older", [False, True])
+def test_effort_is_known_by_its_older_name_as_well(name: str, key: str, older: bool) -> None:
+    usual = ATTACKS[name].effort[key]
+    audit = fixed_audit()
+    first, *rest = audit.perturbations
+    for value, n in ((usual, 0), (usual // 3, 1)):
+        settings = dict(ATTACKS[name].effort) | {key: value}
+        if older:
+            settings["passes"] = settings.pop(key)
+        method = MethodInfo(name, settings)
+        changed = replace(audit, perturbations=(replace(first, method=method), *rest))
+        assert len(weak_run_warnings(changed)) == n
 
 
 def test_few_photographs_are_reported() -> None:

@@ -1,6 +1,7 @@
 """The images and the effort behind an attack, and warnings if it ran with less than usual."""
 
 from math import prod
+from typing import Any
 
 from straylight.attacks.catalogue import ATTACKS
 from straylight.audit.perturbation import Perturbation
@@ -11,6 +12,7 @@ from straylight.data.photographs.builtin import DRAWING_SPECS, PHOTO_FILES, PHOT
 from straylight.report.tables import format_count, format_quantity, isolate_direction
 
 FEW_PHOTOGRAPHS = 100  # a tenth of the usual thousand
+OLD_NAMES = {"image_passes": "passes", "epochs": "passes"}  # of settings in older audits
 
 
 def image_kind(natural: NaturalInfo) -> str:
@@ -67,10 +69,10 @@ def weak_run_warnings(audit: Audit) -> tuple[str, ...]:
         if item.method.is_custom or entry is None or not entry.effort:
             continue
         usual = entry.effort
-        settings = {key: item.method.settings.get(key) for key in usual}
+        settings = {key: _recorded_setting(item.method.settings, key) for key in usual}
         work = _work_amount(settings)
         if work is not None and 2 * work < prod(usual.values()):
-            what = " and ".join(f"{key} {format_count(item.method.settings[key])}" for key in usual)
+            what = " and ".join(f"{key} {format_count(settings[key])}" for key in usual)
             full = " and ".join(map(format_count, usual.values()))
             warnings.append(
                 f"{isolate_direction(item.name)} ran with {what.replace('_', ' ')}, where {full} are "
@@ -84,6 +86,11 @@ def weak_run_warnings(audit: Audit) -> tuple[str, ...]:
             "they may do more."
         )
     return tuple(warnings)
+
+
+def _recorded_setting(settings: Json, key: str) -> Any:  # noqa: ANN401 (of a file)
+    """Return a setting of an attack, also from an audit that has it by its older name."""
+    return settings.get(key, settings.get(OLD_NAMES.get(key, key)))
 
 
 def _work_amount(settings: Json) -> int | None:

@@ -122,6 +122,6 @@ def _encode_picture(image: ImageArray, alt: str) -> Picture:
     factor = -(-MIN_SIDE // min(picture.size)) if min(picture.size) < MIN_SIDE else 1
     width, height = picture.width * factor, picture.height * factor
     stream = io.BytesIO()
-    picture.resize((width, height), Image.Resampling.NEAREST).save(stream, "PNG", optimize=True)
+    picture.resize((width, height), Image.Resampling.NEAREST).save(stream, "PNG")
     encoded = base64.b64encode(stream.getvalue()).decode("ascii")
     return Picture(f"data:image/png;base64,{encoded}", alt, width, height)
