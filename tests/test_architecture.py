@@ -1,6 +1,7 @@
 """Imports point one way, and no attack can reach a medical image."""
 
 import ast
+from collections import Counter
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -65,6 +66,25 @@ def imports_of(file: Path) -> set[str]:
 def floor_of(module: str) -> str:
     """Return the folder of the package in which a module stands, or the module itself."""
     return module.split(".")[1] if "." in module else "__init__"
+
+
+def definitions() -> list[ast.FunctionDef | ast.ClassDef]:
+    """Return the functions and classes at the top of all files."""
+    trees = [ast.parse(file.read_text(encoding="utf-8")) for file in FILES]
+    nodes = [node for tree in trees for node in tree.body]
+    return [node for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+
+
+def test_a_name_means_one_thing() -> None:
+    counts = Counter(node.name for node in definitions())
+    shared = [name for name, count in counts.items() if count > 1]
+    assert len(shared) <= 0.01 * len(counts), shared
+
+
+def test_function_names_can_be_searched_for() -> None:
+    names = [node.name for node in definitions() if isinstance(node, ast.FunctionDef)]
+    one_word = [name for name in names if "_" not in name.strip("_")]
+    assert len(one_word) <= 0.15 * len(names), one_word
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.relative_to(PACKAGE).as_posix())

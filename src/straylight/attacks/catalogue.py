@@ -36,7 +36,7 @@ class CatalogueEntry:
 
     @property
     def threat_model(self) -> str:
-        """What the attacker has."""
+        """The threat model of the class: ``T0``, ``T1`` or ``T2``."""
         return str(self.make.threat_model)
 
 

@@ -27,7 +27,7 @@ class CountedImages(ImageSet):
 
     @property
     def n_distinct(self) -> int:
-        """How many different images have been read."""
+        """The number of different images that have been read."""
         return int(self.seen.sum())
 
     def subset(self, index: Batch) -> "CountedImages":

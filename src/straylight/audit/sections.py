@@ -189,7 +189,7 @@ class CohortInfo:
 
 @dataclass(frozen=True)
 class BudgetInfo:
-    """How large a perturbation may be.
+    """The budget: the norm and the radius that bound a perturbation.
 
     Attributes:
         norm: ``l2`` or ``linf``.

@@ -71,7 +71,7 @@ class FinetuneCommand:
     backbone_arg: tuple[str, ...] = ()
     """Arguments for the backbone, as NAME=VALUE, such as pad_type=same."""
     reading: Text = ""
-    """How to read the images, as NAME=VALUE,...:
+    """Settings for reading the images, as NAME=VALUE,...:
     - file=COLUMN and label=COLUMN of a manifest or of hf:
     - root=FOLDER of a manifest
     - window=CENTRE/WIDTH and frame=K of DICOM"""

@@ -34,7 +34,7 @@ class ModelAndCohortOptions:
     - hf:NAME_OR_FOLDER:SPLIT"""
     of_model: OfModel = NO_OPTIONS
     reading: Text = ""
-    """How to read the medical images, as NAME=VALUE,...:
+    """Settings for reading the medical images, as NAME=VALUE,...:
     - file=COLUMN and label=COLUMN of a manifest or of hf:
     - root=FOLDER of a manifest
     - window=CENTRE/WIDTH and frame=K of DICOM"""

@@ -120,7 +120,7 @@ class ImageSet:
 
     @property
     def value_ranges(self) -> tuple[dict[str, Any], ...]:
-        """How image values were converted to 8 bits, one row per method (see `summarise_ranges`)."""
+        """The conversions of image values to 8 bits, one row per method (see `summarise_ranges`)."""
         if self.rows is None or not self.ranges:
             return summarise_ranges(self.ranges)
         return summarise_ranges(self.ranges[row] for row in self.rows.tolist())

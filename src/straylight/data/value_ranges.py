@@ -13,7 +13,7 @@ HOW = (STORED, CHOSEN_WINDOW, OWN_WINDOW, OWN_TABLE, SPAN, UPPER_BITS)
 
 
 class ValueRange(NamedTuple):
-    """How the values of an image were converted to 8 bits.
+    """The conversion of the values of an image to 8 bits.
 
     Attributes:
         how: One of `HOW`.

@@ -113,12 +113,10 @@ def _wrap_network(loaded: LoadedNetwork, options: ModelOptions, spec: str) -> Cl
     card: dict[str, Any] = {"head": head.kind, "mean": mean, "std": std}
     if options.finding:
         card["finding"] = options.finding if options.finding != ALL else ALL_FINDINGS_NOTE
-    if loaded.notes:
-        card["notes"] = list(loaded.notes)
-    if loaded.architecture:
-        card |= {"architecture": loaded.architecture, "arguments": loaded.arguments}
     if notes := [*loaded.notes, *frame.card.get("notes", ())]:
         card["notes"] = notes
+    if loaded.architecture:
+        card |= {"architecture": loaded.architecture, "arguments": loaded.arguments}
     classifier = Classifier(
         head,
         shape=shape,

@@ -1,4 +1,4 @@
-"""What was audited: the model, the images, the budget and the checks, with warnings for the reader."""
+"""The audited parts: the model, the images, the budget and the checks, with warnings for the reader."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -5,7 +5,6 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from straylight.attacks.catalogue import attacks_where
 from straylight.cohort.cohort import Cohort
 from straylight.core.checks import check_folder, check_type
 from straylight.core.errors import InputError, join_names, quote_text, reason_of
@@ -130,10 +129,9 @@ def public_network(classifier: Classifier, weights: str) -> Classifier:
         InputError: If the weights do not fit, or the card does not name the architecture.
     """
     if "architecture" not in classifier.card:
-        names = " and ".join(attacks_where(lambda attack: attack.threat_model == "T2"))
         raise InputError(
             f"{classifier.spec} does not name the architecture that its public network could be built "
-            f"with: {names} need a model of timm or torchvision."
+            "with: attacks of T2 need a model of timm or torchvision."
         )
     recipe = Recipe(
         backbone=classifier.card["architecture"],

@@ -1,6 +1,7 @@
 """Build a network from a graph: check each node, and infer its shapes before its values are computed."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,6 +29,17 @@ from straylight.models.readers.onnx.norms import LAYERS
 from straylight.models.readers.onnx.shapes import concat_any_batch, reshape_any_batch
 
 ROWS = 3  # images of the batch that a graph is traced with
+
+
+@contextmanager
+def _refuse_failures(fault: str) -> Iterator[None]:
+    """Raise an exception of torch, which has many types of them, as an unsupported model."""
+    try:
+        yield
+    except UnsupportedModelError:
+        raise
+    except Exception as error:
+        raise UnsupportedModelError(f"{fault} ({reason_of(error)})") from error
 
 
 @dataclass(frozen=True)
@@ -165,30 +177,17 @@ def _infer_step_shapes(
     step: OnnxStep, layer: nn.Module | None, inputs: Sequence[Tensor | None], cost: ComputeCost
 ) -> tuple[Tensor, ...]:
     """Infer the output shapes of a step, and add its cost."""
-    try:
+    shapes = ", ".join(str(tuple(value.shape)) for value in inputs if value is not None)
+    with _refuse_failures(f"has a {step.operator} that cannot take {quote_text(shapes)}"):
         outputs = infer_shapes(step, layer, inputs, SHAPE_INPUTS.get(step.operator, frozenset()))
-    except UnsupportedModelError:
-        raise
-    except Exception as error:
-        # torch raises exceptions of many types for shapes that do not fit.
-        shapes = ", ".join(str(tuple(v.shape)) for v in inputs if v is not None)
-        raise UnsupportedModelError(
-            f"has a {step.operator} that cannot take {quote_text(shapes)} ({reason_of(error)})"
-        ) from error
     cost.add(step, inputs, outputs)
     return outputs
 
 
 def _compute_step(step: OnnxStep, inputs: Sequence[Tensor | None]) -> tuple[Tensor, ...]:
     """Compute the output values of a step."""
-    try:
+    with _refuse_failures(f"has a {step.operator} that fails"):
         return step.compute(inputs)
-    except UnsupportedModelError:
-        raise
-    except Exception as error:
-        raise UnsupportedModelError(
-            f"has a {step.operator} that fails ({reason_of(error)})"
-        ) from error
 
 
 def infer_output_shape(
@@ -243,11 +242,5 @@ def _make_layer(
     keywords: Mapping[str, Any],
 ) -> nn.Module | None:
     """Build a layer; errors name the node."""
-    try:
+    with _refuse_failures(f"has a {node.operator} with weights that do not fit it"):
         return make(*weights, **keywords)
-    except UnsupportedModelError:
-        raise
-    except Exception as error:
-        raise UnsupportedModelError(
-            f"has a {node.operator} with weights that do not fit it ({reason_of(error)})"
-        ) from error
